@@ -1,0 +1,70 @@
+"""What `evaluation.json` holds: every figure of one run on its test set, with its uncertainty."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Proportion(_Document):
+    """A share of `n` test images with its 95 % Wilson interval; all shares in 0..1."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class ClassResult(_Document):
+    """One class: `accuracy` is the share of its images answered right (its recall)."""
+
+    name: str
+    superclass: str | None
+    support: int
+    accuracy: float
+    precision: float
+    f1: float
+
+
+class SuperclassResult(_Document):
+    """One superclass: share of its images whose fine class was right, and whose superclass was."""
+
+    name: str
+    support: int
+    accuracy: float
+    superclass_accuracy: float
+
+
+class Cost(_Document):
+    """What the answer cost.
+
+    `seconds` by phase of the run; `images_per_second` and `ms_per_image` of the whole saved model
+    (`ms_per_image`: one image at a time, warm, median); bytes for sizes.
+    """
+
+    seconds: dict[str, float]
+    images_per_second: float
+    ms_per_image: float
+    ms_per_image_p95: float
+    parameters: int
+    trained_parameters: int
+    model_bytes: int
+    peak_memory_bytes: int
+
+
+class Evaluation(_Document):
+    """Every figure of one run on its test set."""
+
+    version: Literal[1] = 1
+    top1: Proportion
+    top5: Proportion
+    loss: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    classes: tuple[ClassResult, ...]
+    superclasses: tuple[SuperclassResult, ...]
+    confusion: tuple[tuple[int, ...], ...]

@@ -1,0 +1,106 @@
+"""The documents of a run folder, as they are stored."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tl_core.evaluation.document import Cost
+from tl_core.progress import Phase
+
+State = Literal["queued", "running", "stopping", "stopped", "interrupted", "failed", "finished"]
+
+ACTIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Status(_Document):
+    """`status.json`: where a run stands. Times are Unix seconds; `share` runs from 0 to 1."""
+
+    version: Literal[1] = 1
+    state: State
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    phase: Phase | None = None
+    share: float = 0.0
+    seconds_left: float | None = None
+    message: str | None = None
+    code: str | None = None
+    pid: int | None = None
+    pid_created: float | None = None
+
+
+class MetricsLine(_Document):
+    """One line of `metrics.jsonl`.
+
+    `kind` is `step` while training goes on and `epoch` at the end of each epoch; `time` is seconds
+    since the run started, `epoch` counts through head and fine-tuning alike and has a fraction on
+    a `step` line. Accuracies in 0..1. `share` and `seconds_left` are of the whole run.
+    """
+
+    kind: Literal["step", "epoch"]
+    phase: Phase
+    time: float
+    step: int
+    epoch: float | None = None
+    loss: float | None = None
+    accuracy: float | None = None
+    top5: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    val_top5: float | None = None
+    learning_rate: float | None = None
+    images_per_second: float | None = None
+    share: float = 0.0
+    seconds_left: float | None = None
+
+
+class WeightsInfo(_Document):
+    """Which weights a run started from; `file`, `sha256` and `bytes` are None for random ones."""
+
+    kind: Literal["imagenet", "random"]
+    file: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+class DatasetInfo(_Document):
+    """The data of a run, enough to show its results without opening the data again."""
+
+    name: str
+    title: str
+    is_demo: bool
+    fingerprint: str
+    test_fingerprint: str
+    resolution: int
+    class_names: tuple[str, ...]
+    coarse_names: tuple[str, ...] = ()
+    coarse_of_class: tuple[int, ...] | None = None
+    train: int
+    validation: int
+    test: int
+    skipped: tuple[str, ...] = ()
+
+
+class Outcome(_Document):
+    """`outcome.json`: what a finished run was made of and what it cost."""
+
+    version: Literal[1] = 1
+    dataset: DatasetInfo
+    weights: WeightsInfo
+    engine: str
+    precision: str
+    feature_size: int
+    cached_features: bool
+    best_epoch: int
+    epochs: int
+    val_accuracy: float
+    val_loss: float
+    cost: Cost
+    saved_model_agreement: float
+    notes: tuple[str, ...] = ()
+    machine: dict[str, str]
+    versions: dict[str, str]

@@ -1,0 +1,180 @@
+"""Every choice of a run, checked before anything is computed."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.errors import TransferLabError
+
+View = Literal["flip", "crop", "colour"]
+
+
+class Recipe(BaseModel):
+    """Every choice of a run; the description of a field is what the app and `tl` show for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    backbone: str = Field(description="The pretrained network to start from.")
+    preset: str | None = Field(None, description="The preset the other values started from.")
+    dataset: str = Field(
+        "cifar100", description="`cifar100`, `demo`, or `folder:<path>` with a folder per class."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Use only this many labelled images (training and validation together), "
+        "the same number of each class; the test set stays whole.",
+    )
+    weights: Literal["imagenet", "random"] = Field(
+        "imagenet", description="Pretrained ImageNet weights, or random ones (a baseline)."
+    )
+    input_size: Annotated[int, Field(ge=32, le=512)] | None = Field(
+        None, description="Side in pixels of the picture the network sees; empty: the backbone's."
+    )
+    pooled_layers: Literal["last", "several"] = Field(
+        "several",
+        description="What the head sees: the network's last layer, or layers from early to late.",
+    )
+    head: Literal["linear", "mlp"] = Field(
+        "linear", description="One dense layer, or a hidden layer before it."
+    )
+    hidden_units: Annotated[int, Field(ge=8, le=8192)] | None = Field(
+        None, description="Units of the hidden layer (`mlp` only; empty: 512)."
+    )
+    batch_norm: bool = Field(
+        False, description="Batch normalisation after the hidden layer (`mlp` only)."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.5, description="Share of the head's inputs switched off at each training step."
+    )
+    augmentation: tuple[View, ...] = Field(
+        (),
+        description="Changed copies of the training images: mirrored, shifted crop, "
+        "colour. Each adds one pass through the backbone.",
+    )
+    test_views: bool = Field(
+        False,
+        description="Average the answers for a picture and its mirror image; doubles the cost "
+        "of an answer.",
+    )
+    epochs: Annotated[int, Field(ge=0, le=1000)] = Field(
+        15, description="Epochs of training the head on frozen features."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=8192)] = Field(
+        256, description="Images a training step of the head."
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="The optimiser.")
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
+        1e-3, description="Highest learning rate of the head."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Keep the learning rate, or let it fall to zero along a cosine."
+    )
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Epochs over which the learning rate rises from zero."
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
+        1e-2, description="Decoupled weight decay (AdamW and SGD)."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of the target spread over all classes."
+    )
+    early_stopping: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Stop after so many epochs without a better validation loss and keep "
+        "the best epoch; 0: never.",
+    )
+    fine_tune_blocks: Annotated[int, Field(ge=0)] = Field(
+        0, description="How many of the backbone's last blocks are trained too."
+    )
+    fine_tune_epochs: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="Epochs of fine-tuning."
+    )
+    fine_tune_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        1e-4, description="Highest learning rate while fine-tuning."
+    )
+    fine_tune_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        64, description="Images a training step of fine-tuning."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Arithmetic of the backbone; `auto` takes the faster that is right."
+    )
+    engine: Literal["auto", "keras", "openvino"] = Field(
+        "auto", description="What runs the frozen backbone; `auto` takes the faster that is right."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        0, description="Seed of the split, the head's first weights and the order of the images."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        problem = _problem(self)
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the network's input."""
+        return self.input_size or BACKBONES[self.backbone].default_size
+
+
+def make_recipe(**choices: object) -> Recipe:
+    """Return the recipe with these choices.
+
+    Raises:
+        TransferLabError: a choice is unknown, has an impossible value, or contradicts another.
+    """
+    try:
+        return Recipe.model_validate(choices)
+    except ValidationError as error:
+        raise TransferLabError("; ".join(_sentence(e) for e in error.errors())) from error
+
+
+def _sentence(error: object) -> str:
+    assert isinstance(error, dict)
+    where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+    if error["type"] == "extra_forbidden":
+        return f"A recipe has no field {where!r}."
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "missing":
+        return f"The recipe lacks {where!r}."
+    return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _problem(recipe: Recipe) -> str | None:
+    if recipe.backbone not in BACKBONES:
+        return f"There is no backbone {recipe.backbone!r}; choose one of {', '.join(BACKBONES)}."
+    row = BACKBONES[recipe.backbone]
+    if recipe.input_size is not None and recipe.input_size < row.smallest_size:
+        return (
+            f"{row.title} needs pictures of at least {row.smallest_size} pixels; "
+            f"input_size is {recipe.input_size}."
+        )
+    if recipe.head == "linear" and recipe.hidden_units is not None:
+        return "hidden_units belongs to the head 'mlp'; choose head 'mlp' or leave it out."
+    if recipe.head == "linear" and recipe.batch_norm:
+        return "batch_norm belongs to the head 'mlp'; choose head 'mlp' or leave it out."
+    if len(set(recipe.augmentation)) != len(recipe.augmentation):
+        return "augmentation names the same change twice; name each at most once."
+    if recipe.fine_tune_blocks > len(row.blocks):
+        return (
+            f"{row.title} has {len(row.blocks)} blocks to fine-tune; "
+            f"fine_tune_blocks is {recipe.fine_tune_blocks}."
+        )
+    if (recipe.fine_tune_blocks == 0) != (recipe.fine_tune_epochs == 0):
+        return (
+            "fine_tune_blocks and fine_tune_epochs go together; "
+            "set both above 0 to fine-tune, or both to 0."
+        )
+    if recipe.epochs == 0 and recipe.fine_tune_epochs == 0:
+        return "epochs is 0 and nothing is fine-tuned, so nothing would be trained; raise epochs."
+    if recipe.warmup_epochs and recipe.warmup_epochs >= max(recipe.epochs, 1):
+        return (
+            f"warmup_epochs ({recipe.warmup_epochs:g}) must be less than epochs ({recipe.epochs})."
+        )
+    if recipe.optimizer == "adam" and recipe.weight_decay:
+        return "Adam has no decoupled weight decay; choose 'adamw', or set weight_decay to 0."
+    return None
