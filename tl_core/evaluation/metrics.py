@@ -35,7 +35,7 @@ def evaluate(
     truth = checked_labels(labels, images, classes)
     coarse = _checked_classes(classes, class_names, coarse_of_class, coarse_names)
 
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import precision_recall_fscore_support
 
     ranks = rank_of_label(chances, truth)
     predicted = chances.argmax(axis=1)
@@ -61,14 +61,17 @@ def evaluate(
             )
             for c in range(classes)
         ),
-        superclasses=()
-        if coarse is None
-        else _superclasses(truth, predicted, coarse, coarse_names),
-        confusion=tuple(
-            tuple(row)
-            for row in confusion_matrix(truth, predicted, labels=np.arange(classes)).tolist()
-        ),
+        superclasses=_superclasses(truth, predicted, coarse, coarse_names),
+        confusion=tuple(tuple(row) for row in confusion(truth, predicted, classes).tolist()),
     )
+
+
+def confusion(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """Return how many images of each class (row) got each answer (column), classes×classes."""
+    pairs = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return pairs.reshape(classes, classes)
 
 
 def mean_loss(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
@@ -111,9 +114,11 @@ def _checked_classes(
 def _superclasses(
     truth: NDArray[np.int64],
     predicted: NDArray[np.int64],
-    coarse: NDArray[np.int64],
+    coarse: NDArray[np.int64] | None,
     coarse_names: Sequence[str],
 ) -> tuple[SuperclassResult, ...]:
+    if coarse is None:
+        return ()
     of_truth = coarse[truth]
     results = []
     for number, name in enumerate(coarse_names):

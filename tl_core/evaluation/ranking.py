@@ -45,7 +45,8 @@ def checked_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
             f"The probabilities of image {worst} sum to {sums[worst, 0]:.3g}; expected 1, so pass "
             "a softmax's output."
         )
-    return values / sums
+    chances: NDArray[np.float64] = values / sums
+    return chances
 
 
 def checked_labels(labels: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:
@@ -82,4 +83,5 @@ def rank_of_label(
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)
     earlier = np.arange(probabilities.shape[1]) < labels[:, None]
     before = (probabilities > own) | ((probabilities == own) & earlier)
-    return before.sum(axis=1, dtype=np.int64)
+    ranks: NDArray[np.int64] = before.sum(axis=1, dtype=np.int64)
+    return ranks
