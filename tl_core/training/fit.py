@@ -1,0 +1,106 @@
+"""Epochs: train, look at the validation images, keep the best."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.progress import Phase, Progress
+from tl_core.training.batches import Examples, training_chunks
+from tl_core.training.loop import Loop
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How the fit went: the epoch whose weights the model now has, and its validation figures."""
+
+    best_epoch: int
+    epochs: int
+    val_loss: float
+    val_accuracy: float
+
+
+def fit(
+    loop: Loop,
+    training: Examples,
+    validation: Examples,
+    *,
+    phase: Phase,
+    epochs: int,
+    first_epoch: int,
+    batch_size: int,
+    patience: int,
+    seed: int,
+    progress: Progress,
+    best: Fitted | None = None,
+) -> Fitted:
+    """Train for `epochs` and leave the model with the weights of its best epoch.
+
+    Best is the highest validation accuracy, on a tie the lower validation loss; `best` is what an
+    earlier phase reached, which the model as it comes in stands for. With `patience` above 0 the
+    fit ends after so many epochs without a better one. Epochs are numbered from `first_epoch`.
+    """
+    rng = np.random.default_rng([seed, first_epoch])
+    batch = min(batch_size, len(training))
+    steps = len(training) // batch
+    progress.begin(phase, epochs * steps * batch, "images")
+    weights = loop.model.get_weights() if best else None
+    seen = 0
+    last = first_epoch - 1
+    for epoch in range(first_epoch, first_epoch + epochs):
+        started = time.monotonic()
+        figures = np.zeros(3)
+        done = 0
+        for chunk in training_chunks(training, batch_size, rng):
+            chunk_started = time.monotonic()
+            sums = loop.train(chunk)
+            count = len(chunk.labels)
+            figures += sums
+            done += count
+            seen += count * batch
+            loss, accuracy, top5 = sums / count
+            progress.advance(
+                seen,
+                epoch=epoch - 1 + done / steps,
+                loss=float(loss),
+                accuracy=float(accuracy),
+                top5=float(top5),
+                learning_rate=loop.learning_rate,
+                images_per_second=count * batch / (time.monotonic() - chunk_started),
+            )
+        last = epoch
+        seconds = time.monotonic() - started
+        val_loss, val_accuracy, val_top5 = quality(loop.probabilities(validation), validation)
+        progress.epoch(
+            epoch,
+            loss=float(figures[0] / steps),
+            accuracy=float(figures[1] / steps),
+            top5=float(figures[2] / steps),
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            val_top5=val_top5,
+            learning_rate=loop.learning_rate,
+            seconds=seconds,
+        )
+        if best is None or (val_accuracy, -val_loss) > (best.val_accuracy, -best.val_loss):
+            best = Fitted(epoch, last, val_loss, val_accuracy)
+            weights = loop.model.get_weights()
+        if patience and epoch - max(best.best_epoch, first_epoch - 1) >= patience:
+            break
+    assert best is not None and weights is not None
+    loop.model.set_weights(weights)
+    return Fitted(best.best_epoch, last, best.val_loss, best.val_accuracy)
+
+
+def quality(probabilities: NDArray[np.float32], examples: Examples) -> tuple[float, float, float]:
+    """Return mean negative log-likelihood, top-1 and top-5 of probabilities N×classes."""
+    rows: Any = np.arange(len(examples))
+    own = probabilities[rows, examples.labels]
+    rank = (probabilities > own[:, None]).sum(1)
+    return (
+        float(-np.log(np.maximum(own, 1e-12)).mean()),
+        float((rank == 0).mean()),
+        float((rank < 5).mean()),
+    )

@@ -1,0 +1,96 @@
+"""Training and answering in compiled steps, several to a call."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.training.batches import Chunk, Examples
+
+if TYPE_CHECKING:
+    import keras
+
+_ANSWER_BYTES = 64 * 2**20
+
+
+class Loop:
+    """A Keras model that gives scores N×classes, with its optimiser, as compiled TensorFlow steps.
+
+    Keras' own `fit` spends more time in Python than a head spends in its matrix products; one
+    call here takes all the steps of a chunk.
+    """
+
+    def __init__(
+        self, model: "keras.Model", optimizer: Any, label_smoothing: float, classes: int
+    ) -> None:
+        import tensorflow as tf
+
+        self.model = model
+        self._optimizer = optimizer
+        self._k = min(5, classes)
+        optimizer.build(model.trainable_variables)
+
+        def mean_loss(labels: Any, scores: Any) -> Any:
+            if not label_smoothing:
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
+            else:
+                share = label_smoothing / classes
+                target = tf.one_hot(labels, classes, 1 - label_smoothing + share, share)
+                each = tf.nn.softmax_cross_entropy_with_logits(target, scores)
+            return tf.reduce_mean(each)
+
+        def step(inputs: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                scores = tf.cast(_call(model, inputs, training=True), tf.float32)
+                loss = mean_loss(labels, scores)
+                total = tf.add_n([loss, *model.losses]) if model.losses else loss
+            variables = model.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+            right = tf.equal(tf.argmax(scores, -1), labels)
+            among = tf.math.in_top_k(labels, scores, self._k)
+            return tf.stack(
+                [
+                    loss,
+                    tf.reduce_mean(tf.cast(right, tf.float32)),
+                    tf.reduce_mean(tf.cast(among, tf.float32)),
+                ]
+            )
+
+        def steps(inputs: Any, labels: Any) -> Any:
+            figures = tf.zeros(3)
+            for number in tf.range(tf.shape(labels)[0]):
+                figures += step(tuple(part[number] for part in inputs), labels[number])
+            return figures
+
+        def answer(inputs: Any) -> Any:
+            return tf.nn.softmax(tf.cast(_call(model, inputs, training=False), tf.float32))
+
+        self._steps = tf.function(steps, reduce_retracing=True)
+        self._answer = tf.function(answer, reduce_retracing=True)
+        self._constant = tf.constant
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate that the next step would use."""
+        return float(self._optimizer.learning_rate)
+
+    def train(self, chunk: Chunk) -> NDArray[np.float64]:
+        """Take the chunk's steps; return their summed loss, top-1 and top-5 shares (3)."""
+        figures = self._steps(
+            tuple(self._constant(part) for part in chunk.inputs), self._constant(chunk.labels)
+        )
+        return np.asarray(figures, dtype=np.float64)
+
+    def probabilities(self, examples: Examples, view: int = 0) -> NDArray[np.float32]:
+        """Return the model's probabilities len(examples)×classes for one view, no training."""
+        batch = int(np.clip(_ANSWER_BYTES // examples.row_bytes, 16, 1024))
+        parts = []
+        for start in range(0, len(examples), batch):
+            positions = np.arange(start, min(start + batch, len(examples)))
+            inputs = examples.gather(positions, view)
+            parts.append(self._answer(tuple(self._constant(p) for p in inputs)).numpy())
+        return np.concatenate(parts)
+
+
+def _call(model: "keras.Model", inputs: Any, training: bool) -> Any:
+    return model(inputs[0] if len(inputs) == 1 else list(inputs), training=training)

@@ -1,0 +1,42 @@
+"""The optimiser and the course of its learning rate."""
+
+from typing import TYPE_CHECKING, Any
+
+from tl_core.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+def learning_rate(
+    peak: float, schedule: str, steps: int, warmup_steps: int
+) -> "float | keras.optimizers.schedules.LearningRateSchedule":
+    """Return a constant rate, or a schedule over `steps` with a linear rise at its start."""
+    import keras
+
+    if schedule == "constant" and warmup_steps == 0:
+        return peak
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else peak,
+        decay_steps=max(steps - warmup_steps, 1),
+        alpha=1.0 if schedule == "constant" else 0.0,
+        warmup_target=peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+def make_optimizer(recipe: Recipe, peak: float, steps: int, warmup_steps: int) -> Any:
+    """Return the recipe's optimiser; biases and normalisation scales are never decayed."""
+    import keras
+
+    rate = learning_rate(peak, recipe.schedule, steps, warmup_steps)
+    decay = recipe.weight_decay or None
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    if recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay or 0.0)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

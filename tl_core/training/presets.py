@@ -1,0 +1,83 @@
+"""Recipes with names a person understands."""
+
+from dataclasses import dataclass
+
+from tl_core.backbones.table import backbone
+from tl_core.errors import TransferLabError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A starting point for a recipe: what it is called and when to choose it."""
+
+    name: str
+    title: str
+    sentence: str
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "quick",
+            "Quick look",
+            "10,000 labelled images, the network's last layer, a few seconds of training: "
+            "for a first impression.",
+        ),
+        Preset(
+            "frozen",
+            "Frozen backbone",
+            "All labelled images, layers from early to late, a linear head: the best accuracy "
+            "for minutes.",
+        ),
+        Preset(
+            "fine-tune",
+            "Fine-tuned",
+            "The frozen recipe, then the last blocks are trained too: slower, more accurate.",
+        ),
+        Preset(
+            "notebook",
+            "The old notebook",
+            "32 pixels, 10 epochs, Adam; ResNet50 with its top layers unfrozen: only to compare "
+            "with the notebook's published figures.",
+        ),
+    )
+}
+
+DEFAULT_PRESET = "frozen"
+
+
+def preset_choices(preset: str, backbone_name: str) -> dict[str, object]:
+    """Return the recipe fields that `preset` sets for this backbone.
+
+    Raises:
+        TransferLabError: there is no such preset or backbone.
+    """
+    row = backbone(backbone_name)
+    choices: dict[str, object] = {"backbone": row.name, "preset": preset}
+    if preset == "quick":
+        return choices | {"limit": 10_000, "pooled_layers": "last", "dropout": 0.2, "epochs": 8}
+    if preset == "frozen":
+        return choices
+    if preset == "fine-tune":
+        return choices | {"augmentation": ("flip",), "fine_tune_blocks": 1, "fine_tune_epochs": 8}
+    if preset == "notebook":
+        choices |= {
+            "input_size": max(32, row.smallest_size),
+            "pooled_layers": "last",
+            "dropout": 0.0,
+            "epochs": 10,
+            "batch_size": 64,
+            "optimizer": "adam",
+            "weight_decay": 0.0,
+            "schedule": "constant",
+        }
+        if row.name == "resnet50":
+            choices |= {
+                "epochs": 0,
+                "fine_tune_blocks": 1,
+                "fine_tune_epochs": 10,
+                "fine_tune_rate": 1e-3,
+            }
+        return choices
+    raise TransferLabError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
