@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+
+from tl_core.progress import Progress
+from tl_core.training.batches import Examples, training_chunks
+from tl_core.training.fit import fit, quality
+from tl_core.training.head import build_head, copy_head, feature_statistics
+from tl_core.training.loop import Loop
+from tl_core.training.optimizers import learning_rate, make_optimizer
+from tl_core.training.recipe import make_recipe
+
+
+def blobs(count: int, classes: int = 8, width: int = 20, seed: int = 0) -> tuple:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(classes, width)) * 1.2
+    labels = rng.integers(0, classes, count)
+    features = centres[labels] + rng.normal(size=(count, width))
+    return (features * 7 + 3).astype(np.float16), labels
+
+
+def examples(count: int, seed: int = 0) -> Examples:
+    features, labels = blobs(count, seed=seed)
+    return Examples(((features,),), np.arange(count), labels)
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        self.steps: list[dict] = []
+        self.epochs: list[dict] = []
+
+    def advance(self, done: int, **figures: float) -> None:
+        self.steps.append({"done": done, **figures})
+
+    def epoch(self, epoch: int, **figures: float) -> None:
+        self.epochs.append({"epoch": epoch, **figures})
+
+
+def trained(recipe_choices: dict, seed: int = 0) -> tuple:
+    import keras
+
+    recipe = make_recipe(backbone="mobilenet_v2", seed=seed, **recipe_choices)
+    keras.utils.set_random_seed(seed)
+    training, validation = examples(1200), examples(400, seed=1)
+    mean, variance = feature_statistics(training.views[0][0], training.rows)
+    head = build_head(recipe, 8, mean, variance, policy="float32", training=True)
+    steps = len(training) // recipe.batch_size * recipe.epochs
+    loop = Loop(head, make_optimizer(recipe, 1e-2, steps, 0), recipe.label_smoothing, 8)
+    heard = Heard()
+    fitted = fit(
+        loop,
+        training,
+        validation,
+        phase="head",
+        epochs=recipe.epochs,
+        first_epoch=1,
+        batch_size=recipe.batch_size,
+        patience=recipe.early_stopping,
+        seed=seed,
+        progress=heard,
+    )
+    return recipe, head, loop, fitted, heard, validation, (mean, variance)
+
+
+def test_statistics_are_those_of_the_rows_asked_for() -> None:
+    features, _ = blobs(3000)
+    rows = np.arange(0, 3000, 2)
+    mean, variance = feature_statistics(features, rows)
+    assert np.allclose(mean, features[rows].astype(np.float64).mean(0), rtol=1e-4)
+    assert np.allclose(variance, features[rows].astype(np.float64).var(0), rtol=1e-3)
+
+
+def test_an_epoch_shows_every_example_once_and_mixes_the_views() -> None:
+    rows = np.arange(10, 110)
+    plain = np.arange(200, dtype=np.float32)[:, None]
+    both = Examples(((plain,), (-plain,)), rows, np.arange(100))
+    chunks = list(training_chunks(both, 10, np.random.default_rng(0)))
+    seen = np.concatenate([chunk.inputs[0].ravel() for chunk in chunks])
+    labels = np.concatenate([chunk.labels.ravel() for chunk in chunks])
+    assert sorted(labels) == list(range(100))
+    assert np.array_equal(np.abs(seen), labels + 10)
+    assert 25 < (seen < 0).sum() < 75
+
+
+def test_a_small_training_set_is_one_batch() -> None:
+    chunks = list(training_chunks(examples(7), 256, np.random.default_rng(0)))
+    assert [chunk.labels.shape for chunk in chunks] == [(1, 7)]
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"epochs": 6},
+        {"epochs": 6, "head": "mlp", "hidden_units": 64, "batch_norm": True, "dropout": 0.1},
+        {"epochs": 6, "optimizer": "sgd", "label_smoothing": 0.1},
+        {"epochs": 6, "optimizer": "adam", "weight_decay": 0.0, "schedule": "constant"},
+    ],
+)
+def test_a_head_learns_and_reports(choices: dict) -> None:
+    recipe, head, loop, fitted, heard, validation, statistics = trained(
+        {"batch_size": 64} | choices
+    )
+    assert fitted.val_accuracy > 0.75
+    assert [line["epoch"] for line in heard.epochs] == list(range(1, 7))
+    assert heard.epochs[-1]["val_loss"] < heard.epochs[0]["val_loss"] + 0.05
+    assert heard.steps[-1]["done"] == 6 * (1200 // 64) * 64
+    best = max(heard.epochs, key=lambda line: (line["val_accuracy"], -line["val_loss"]))
+    assert fitted.best_epoch == best["epoch"]
+    final = build_head(recipe, 8, *statistics, policy="float32", training=False)
+    copy_head(head, final)
+    again = Loop(final, make_optimizer(recipe, 1e-2, 1, 0), 0.0, 8).probabilities(validation)
+    assert np.allclose(again, loop.probabilities(validation), atol=1e-5)
+    assert quality(again, validation)[1] == fitted.val_accuracy
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    first, second, other = (
+        trained({"epochs": 2, "batch_size": 64}, seed=seed)[4].epochs for seed in (3, 3, 4)
+    )
+    for line in (*first, *second):
+        line.pop("seconds")
+    assert first == second
+    assert first[0]["loss"] != other[0]["loss"]
+
+
+def test_early_stopping_ends_the_fit_and_keeps_the_best_epoch() -> None:
+    *_, fitted, heard, _, _ = trained({"epochs": 60, "batch_size": 64, "early_stopping": 2})
+    assert fitted.epochs == len(heard.epochs) == fitted.best_epoch + 2 < 60
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    schedule = learning_rate(1.0, "cosine", 100, 10)
+    rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0], abs=0.02)
+    flat = learning_rate(1.0, "constant", 100, 10)
+    assert [float(flat(step)) for step in (5, 10, 100)] == pytest.approx([0.5, 1, 1], abs=0.02)
+    assert learning_rate(0.3, "constant", 100, 0) == 0.3
+
+
+def test_top5_counts_a_class_among_the_five_highest() -> None:
+    probabilities = np.tile(np.linspace(1, 0, 8, dtype=np.float32), (3, 1))
+    labels = np.array([0, 4, 5])
+    loss, top1, top5 = quality(probabilities, Examples(((),), np.arange(3), labels))
+    assert top1 == pytest.approx(1 / 3)
+    assert top5 == pytest.approx(2 / 3)
+    assert loss == pytest.approx(-np.log(probabilities[0, labels]).mean(), rel=1e-5)

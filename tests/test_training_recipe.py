@@ -1,0 +1,61 @@
+import pytest
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.errors import TransferLabError
+from tl_core.training.presets import PRESETS, preset_choices
+from tl_core.training.recipe import Recipe, make_recipe
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"backbone": "resnet5"}, "no backbone 'resnet5'"),
+        ({"colour": 3}, "no field 'colour'"),
+        ({"epochs": "many"}, "epochs is 'many'"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"input_size": 16}, "input_size is 16"),
+        ({"hidden_units": 64}, "hidden_units belongs to the head 'mlp'"),
+        ({"batch_norm": True}, "batch_norm belongs to the head 'mlp'"),
+        ({"augmentation": ("flip", "flip")}, "twice"),
+        ({"fine_tune_blocks": 99, "fine_tune_epochs": 1}, "blocks to fine-tune"),
+        ({"fine_tune_blocks": 1}, "go together"),
+        ({"fine_tune_epochs": 1}, "go together"),
+        ({"epochs": 0}, "nothing would be trained"),
+        ({"warmup_epochs": 15}, "must be less than epochs"),
+        ({"optimizer": "adam"}, "no decoupled weight decay"),
+        ({"optimizer": "lion"}, "optimizer is 'lion'"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_impossible_choices_are_refused_with_a_reason(choices: dict, said: str) -> None:
+    with pytest.raises(TransferLabError, match=said):
+        make_recipe(**({"backbone": "mobilenet_v2"} | choices))
+
+
+def test_a_missing_backbone_is_named() -> None:
+    with pytest.raises(TransferLabError, match="lacks 'backbone'"):
+        make_recipe()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_preset_is_a_possible_recipe_for_every_backbone(preset: str, name: str) -> None:
+    recipe = make_recipe(**preset_choices(preset, name))
+    assert recipe.preset == preset
+    assert recipe.size >= BACKBONES[name].smallest_size
+
+
+def test_an_unknown_preset_is_named() -> None:
+    with pytest.raises(TransferLabError, match="no preset 'slow'"):
+        preset_choices("slow", "vgg16")
+
+
+def test_a_recipe_survives_its_file() -> None:
+    recipe = make_recipe(backbone="vgg16", augmentation=("flip", "crop"), limit=100)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_every_field_tells_the_user_what_it_does() -> None:
+    silent = [name for name, field in Recipe.model_fields.items() if not field.description]
+    assert silent == ["version"]

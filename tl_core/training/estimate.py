@@ -1,0 +1,56 @@
+"""What a recipe will cost on this machine, told before it is run."""
+
+from dataclasses import dataclass
+
+from tl_core.backbones.table import backbone
+from tl_core.training import rates
+from tl_core.training.recipe import Recipe
+
+# Images a second at 96 pixels on two server cores, where this machine has no figure of its own.
+_TYPICAL_FEATURES = {
+    "resnet50": 800,
+    "vgg16": 350,
+    "mobilenet_v2": 3000,
+    "efficientnet_v2_b0": 1200,
+    "mobilenet_v3_large": 3000,
+    "densenet121": 500,
+    "convnext_tiny": 300,
+}
+_TYPICAL_HEAD = 45_000.0
+_START_AND_SAVE_SECONDS = 25.0
+_FEATURE_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds and bytes of disk a run will take; `measured`: from this machine's own runs."""
+
+    seconds: float
+    disk_bytes: int
+    measured: bool
+
+
+def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
+    """Return what `recipe` will cost with so many labelled and test images, nothing cached."""
+    row = backbone(recipe.backbone)
+    known = rates.recall()
+    labelled = min(labelled, recipe.limit or labelled)
+    pool_views = 1 + len({*recipe.augmentation, *(("flip",) if recipe.test_views else ())})
+    test_views = 2 if recipe.test_views else 1
+    images = labelled * pool_views + test * test_views
+    features_rate = known.get(rates.features_key(recipe))
+    typical = _TYPICAL_FEATURES.get(row.name, 500) * (96 / recipe.size) ** 2
+    if recipe.precision == "float32":
+        typical /= 3
+    seconds = _START_AND_SAVE_SECONDS + images / (features_rate or typical)
+    head_rate = known.get(rates.head_key(recipe))
+    seconds += labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
+    disk = images * len(row.pooled_layers) * 400 * _FEATURE_BYTES
+    measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
+    if recipe.fine_tune_blocks:
+        rate = known.get(rates.fine_tune_key(recipe))
+        seconds += images / (features_rate or typical)
+        seconds += labelled * recipe.fine_tune_epochs / (rate or typical)
+        disk += images * row.parameters // 500
+        measured = measured and rate is not None
+    return Estimate(seconds, disk, measured)

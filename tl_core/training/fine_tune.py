@@ -1,0 +1,64 @@
+"""Training a backbone's last blocks from the cached activations that enter them."""
+
+from typing import TYPE_CHECKING, Any
+
+from tl_core.backbones.build import build_backbone, split_at
+from tl_core.backbones.table import Backbone
+from tl_core.backbones.weights import Weights
+from tl_core.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+def top_policy(base: "keras.Model", recipe: Recipe) -> str:
+    """Return the dtype policy the top blocks train fastest in.
+
+    bfloat16 speeds dense convolutions up and slows depthwise ones down, so `auto` takes it only
+    where there are none of the latter.
+    """
+    import keras
+
+    if recipe.precision != "auto":
+        return "mixed_bfloat16" if recipe.precision == "bfloat16" else "float32"
+    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in base.layers)
+    return "float32" if depthwise else "mixed_bfloat16"
+
+
+def trainable_top(
+    row: Backbone, weights: Weights, recipe: Recipe, head: "keras.Sequential", policy: str
+) -> "tuple[keras.Model, keras.Model]":
+    """Return a backbone whose top is trainable, and the model that trains this top and the head.
+
+    The model takes the boundary activation N×h×w×C and, where layers before the boundary are
+    pooled too, their pooled outputs N×D; it gives scores N×classes. BatchNorm layers stay fixed:
+    `training=False` alone would not keep them so under training.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        base = build_backbone(row, weights, recipe.size)
+        boundary, low, high = split_at(base, row, recipe.pooled_layers, recipe.fine_tune_blocks)
+        top = keras.Model(boundary, high)
+    finally:
+        keras.config.set_dtype_policy(before)
+    for layer in top.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    activation = keras.Input(boundary.shape[1:], dtype="float16", name="boundary")
+    inputs: list[Any] = [activation]
+    parts = [
+        keras.layers.Activation("linear", dtype="float32")(part)
+        for part in _listed(top(activation))
+    ]
+    if low:
+        pooled = keras.Input((sum(part.shape[-1] for part in low),), dtype="float16", name="low")
+        inputs.append(pooled)
+        parts = [keras.layers.Activation("linear", dtype="float32")(pooled), *parts]
+    joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate(dtype="float32")(parts)
+    return base, keras.Model(inputs, head(joined))
+
+
+def _listed(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]

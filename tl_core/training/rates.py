@@ -1,0 +1,53 @@
+"""How fast this machine was at each kind of work, remembered from its own runs."""
+
+import json
+import logging
+from pathlib import Path
+
+from tl_core import files
+from tl_core.backbones.table import backbone
+from tl_core.settings import settings
+from tl_core.training.recipe import Recipe
+
+_log = logging.getLogger(__name__)
+
+
+def features_key(recipe: Recipe) -> str:
+    """Name the rate of frozen features, in images a second."""
+    return f"features/{recipe.backbone}/{recipe.size}/{recipe.engine}/{recipe.precision}"
+
+
+def head_key(recipe: Recipe) -> str:
+    """Name the rate of head training, in images a second."""
+    layers = len(backbone(recipe.backbone).pooled_layers) if recipe.pooled_layers != "last" else 1
+    return f"head/{recipe.backbone}/{layers}/{recipe.head}/{recipe.hidden_units}"
+
+
+def fine_tune_key(recipe: Recipe) -> str:
+    """Name the rate of fine-tuning, in images a second."""
+    return f"fine-tune/{recipe.backbone}/{recipe.size}/{recipe.fine_tune_blocks}"
+
+
+def remember(key: str, images: int, seconds: float) -> None:
+    """Keep the rate of `images` in `seconds` under `key`, if there were enough to be telling."""
+    if images < 500 or seconds <= 0:
+        return
+    known = recall()
+    known[key] = images / seconds
+    try:
+        files.write_text(_path(), json.dumps(known, indent=1, sort_keys=True))
+    except OSError as error:
+        _log.warning("The rate of %s could not be remembered: %s", key, error)
+
+
+def recall() -> dict[str, float]:
+    """Return every remembered rate, images a second by key; none where nothing is readable."""
+    try:
+        known = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): float(rate) for key, rate in known.items()}
+
+
+def _path() -> Path:
+    return settings().cache / "rates.json"
