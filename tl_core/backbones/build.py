@@ -1,0 +1,118 @@
+"""A row of the table, built as a Keras model."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tl_core.backbones.table import Backbone
+from tl_core.backbones.weights import Weights
+from tl_core.errors import TransferLabError
+
+if TYPE_CHECKING:
+    import keras
+
+# Mean and standard deviation of ImageNet's RGB values, 0..255.
+TORCH_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+TORCH_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+# Mean of ImageNet's values in the order blue, green, red.
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+
+
+def build_backbone(row: Backbone, weights: Weights, size: int) -> keras.Model:
+    """Return the network: preprocessed float32 N×size×size×3 to its last feature map.
+
+    The ImageNet top is gone, every layer is frozen, and so BatchNormalization uses its stored
+    statistics. Random weights are the same for the same seed.
+
+    Raises:
+        TransferLabError: `size` is below the row's smallest, or the weights file does not fit.
+    """
+    import keras
+
+    if size < row.smallest_size:
+        raise TransferLabError(
+            f"{row.title} needs pictures of at least {row.smallest_size} pixels, not {size}."
+        )
+    constructor = getattr(keras.applications, row.constructor)
+    options: dict[str, Any] = {"weights": None, "include_top": False}
+    # An engine's converter got preprocessing inside the graph wrong, so it always stays outside.
+    if "include_preprocessing" in inspect.signature(constructor).parameters:
+        options["include_preprocessing"] = False
+    with _drawn_from(weights.seed):
+        model = constructor(input_shape=(size, size, 3), **options)
+    # Keras numbers a layer without a name by what this process built before.
+    model.layers[-1].name = row.pooled_layers[-1]
+    if weights.path is not None:
+        _load(model, row, weights.path)
+    for layer in model.layers:
+        layer.trainable = False
+    model.trainable = False
+    return model
+
+
+def preprocessing_layers(row: Backbone) -> list[keras.layers.Layer]:
+    """Return the layers from RGB values 0..255 (N×H×W×3) to what the network was trained on.
+
+    They hold no Lambda, so a saved model loads in Keras' safe mode without this project.
+    """
+    import keras
+
+    if row.preprocessing == "tf":
+        return [keras.layers.Rescaling(1 / 127.5, offset=-1.0)]
+    if row.preprocessing == "torch":
+        variance = [deviation**2 for deviation in TORCH_DEVIATION]
+        return [keras.layers.Normalization(mean=list(TORCH_MEAN), variance=variance)]
+    rgb = keras.Input((None, None, 3))
+    bgr = keras.Model(rgb, rgb[..., ::-1], name="rgb_to_bgr")
+    return [bgr, keras.layers.Normalization(mean=list(CAFFE_MEAN), variance=[1.0, 1.0, 1.0])]
+
+
+def pooled_outputs(
+    base: keras.Model, row: Backbone, which: Literal["last", "several"]
+) -> list[keras.KerasTensor]:
+    """Return the average pooled outputs (None, C) of the last layer, or of all pooled layers."""
+    names = row.pooled_layers if which == "several" else row.pooled_layers[-1:]
+    return pooled(base, names)
+
+
+def pooled(base: keras.Model, names: tuple[str, ...]) -> list[keras.KerasTensor]:
+    """Return the global average (None, C) of the output of each layer called in `names`."""
+    import keras
+
+    return [keras.layers.GlobalAveragePooling2D()(base.get_layer(name).output) for name in names]
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """Let Keras' initializers draw their seeds from `seed`, and nothing else after them."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _load(model: keras.Model, row: Backbone, path: Path) -> None:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            legacy = "layer_names" in file.attrs
+        # Keras tells its two formats by the ending of the name, people name files as they like.
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / ("legacy.h5" if legacy else "keras3.weights.h5")
+            link.symlink_to(path.absolute())
+            model.load_weights(link)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise TransferLabError(
+            f"The weights file {path} cannot be used for {row.title} without its top: {reason} "
+            f"Replace it by the right file, or choose the weights `random`."
+        ) from error

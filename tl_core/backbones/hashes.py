@@ -1,0 +1,29 @@
+"""Hashes of large files, remembered as long as a file's size and time stay the same."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from tl_core.files import write_text
+from tl_core.settings import settings
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """Return the hexadecimal `algorithm` ('sha256', 'md5') hash of the file at `path`."""
+    stat = path.stat()
+    key = f"{algorithm} {path.absolute()} {stat.st_size} {stat.st_mtime_ns}"
+    memory = settings().cache / "hashes.json"
+    known = _read(memory)
+    if key not in known:
+        with path.open("rb") as stream:
+            known[key] = hashlib.file_digest(stream, algorithm).hexdigest()
+        write_text(memory, json.dumps({**_read(memory), key: known[key]}, indent=1))
+    return known[key]
+
+
+def _read(memory: Path) -> dict[str, str]:
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
