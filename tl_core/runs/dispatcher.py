@@ -1,0 +1,157 @@
+"""The process that takes queued runs in order: `python -m tl_core.runs.dispatcher`.
+
+There is one for an artifacts folder, started by whoever asks for a run or looks at one. It starts
+workers, sees them end, ends those that do not heed a stop, and leaves when nothing is left to do.
+If it is killed its workers go on, and the next look at the runs starts another.
+"""
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from tl_core.errors import TransferLabError
+from tl_core.runs.documents import State
+from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, take, worker_lock
+from tl_core.runs.memory import oom_kills
+from tl_core.runs.queue import bury, environment_of, write_status
+from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs
+from tl_core.settings import settings
+
+WORKER = (sys.executable, "-m", "tl_core.runs.worker")
+STOP_GRACE = 4.0
+
+_POLL = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Child:
+    run: Run
+    process: subprocess.Popen[bytes]
+    oom_kills: int
+
+
+def dispatch(worker: Sequence[str] = WORKER) -> None:
+    """Work the queue off and return; return at once if another dispatcher does so already.
+
+    `worker` is the command that works on a run; the run's folder is added to it.
+    """
+    lock = dispatcher_lock()
+    with queue_lock():
+        if not take(lock):
+            return
+    dispatcher = _Dispatcher(worker)
+    while True:
+        # Whoever submits a run looks for a dispatcher under the queue lock: letting go under it,
+        # after a last look, leaves no moment in which a run is queued and nobody comes.
+        with queue_lock():
+            try:
+                if not dispatcher.step():
+                    lock.release()
+                    return
+            except (OSError, TransferLabError):
+                # A full disk or a folder taken away in this moment: the queue waits for better.
+                _log.exception("could not move the queue")
+        time.sleep(_POLL)
+
+
+class _Dispatcher:
+    def __init__(self, worker: Sequence[str]) -> None:
+        self._worker = tuple(worker)
+        self._children: list[_Child] = []
+        self._stop_seen: dict[str, float] = {}
+
+    def step(self) -> bool:
+        """Do what is due, under the queue lock, and return whether anything is left to do."""
+        self._reap()
+        runs = [run for run in reversed(list_runs()) if run.active]
+        at_work = [run for run in runs if run.status.state != "queued" and not bury(run)]
+        for run in at_work:
+            self._enforce_stop(run)
+        taken = {child.run.id for child in self._children}
+        waiting = [run for run in runs if run.status.state == "queued" and run.id not in taken]
+        busy = taken | {run.id for run in at_work}
+        for run in waiting[: max(0, settings().workers - len(busy))]:
+            self._start(run)
+        return bool(waiting or busy)
+
+    def _start(self, run: Run) -> None:
+        with (run.folder / LOG).open("ab") as log:
+            process = subprocess.Popen(
+                [*self._worker, str(run.folder)],
+                env=environment_of(run),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._children.append(_Child(run, process, oom_kills()))
+        _log.info("%s: worker %d", run.id, process.pid)
+
+    def _reap(self) -> None:
+        ended = [child for child in self._children if child.process.poll() is not None]
+        self._children = [child for child in self._children if child not in ended]
+        for child in ended:
+            _log.info("%s: worker ended with %s", child.run.id, child.process.returncode)
+            run = Run(child.run.id, child.run.folder)
+            state = _state(run)
+            if state == "queued":
+                # The worker could not even claim the run; asked again it would fail again.
+                write_status(
+                    run,
+                    state="failed",
+                    ended=time.time(),
+                    message="The worker process could not start; log.txt of the run says why.",
+                    code="no-worker",
+                )
+            elif state in ("running", "stopping"):
+                killed = child.process.returncode == -9 and oom_kills() > child.oom_kills
+                bury(run, out_of_memory=killed)
+
+    def _enforce_stop(self, run: Run) -> None:
+        if not (run.folder / STOP_REQUEST).exists():
+            return
+        seen = self._stop_seen.setdefault(run.id, time.monotonic())
+        if time.monotonic() - seen < STOP_GRACE:
+            return
+        _log.info("%s: stopping by force", run.id)
+        for child in self._children:
+            if child.run.id == run.id:
+                child.process.kill()
+                child.process.wait()
+                return
+        _kill(run)
+
+
+def _kill(run: Run) -> None:
+    status = run.status
+    if status.pid is None or status.pid_created is None or not is_held(worker_lock(run.folder)):
+        return
+    try:
+        process = psutil.Process(status.pid)
+        if abs(process.create_time() - status.pid_created) < 1:
+            process.kill()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _state(run: Run) -> State | None:
+    try:
+        return run.status.state
+    except TransferLabError:
+        return None
+
+
+def main() -> None:
+    """Run the dispatcher with its log on stderr, which its starter sends to a file."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
+    dispatch()
+
+
+if __name__ == "__main__":
+    main()

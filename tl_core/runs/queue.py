@@ -1,0 +1,205 @@
+"""Asking for runs, stopping and deleting them; the queue itself is the run folders.
+
+A run folder's `status.json` has one writer at a time: whoever holds the queue lock while no worker
+lives on the run, and its worker from the moment it claimed the run until it ends.
+"""
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tl_core.errors import TransferLabError
+from tl_core.files import write_text
+from tl_core.runs.documents import ACTIVE, Status
+from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, worker_lock
+from tl_core.runs.store import RECIPE, STATUS, STOP_REQUEST, Run, list_runs
+from tl_core.settings import settings
+from tl_core.training.recipe import Recipe
+
+ENVIRONMENT = "environment.json"
+
+OUT_OF_MEMORY = (
+    "There was not enough memory; choose a smaller batch, input size or backbone, or end other "
+    "programs."
+)
+_INTERRUPTED = (
+    "The process that trained it ended without a word: it was killed, or the machine went down."
+)
+
+_DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
+_FOLDERS = ("TL_DATA_DIR", "TL_WEIGHTS_DIR", "KERAS_HOME")
+
+_log = logging.getLogger(__name__)
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def submit(recipe: Recipe) -> Run:
+    """Put a run of `recipe` at the end of the queue, see that the queue moves, and return it.
+
+    Raises:
+        TransferLabError: the runs folder cannot be written to.
+    """
+    with queue_lock():
+        try:
+            run = _write_run(recipe)
+        except OSError as error:
+            raise TransferLabError(
+                f"Cannot store a run in {settings().runs} ({error.strerror}); make room or make "
+                "it writable, or set TL_ARTIFACTS_DIR to another folder."
+            ) from error
+        _ensure_dispatcher()
+    return run
+
+
+def stop(run: Run) -> Run:
+    """Stop `run`: at once where it waits, within five seconds where it works. Return it anew.
+
+    What a run has written until then stays.
+
+    Raises:
+        TransferLabError: the run has already ended, or its folder cannot be read.
+    """
+    with queue_lock():
+        run = _again(run)
+        state = run.status.state
+        if state == "queued":
+            write_status(run, state="stopped", ended=time.time(), message="Stopped while waiting.")
+        elif state not in ACTIVE:
+            raise TransferLabError(f"Run {run.id} is {state}; there is nothing to stop.")
+        elif not bury(run):
+            (run.folder / STOP_REQUEST).touch()
+            _ensure_dispatcher()
+    return _again(run)
+
+
+def delete(run: Run) -> None:
+    """Delete `run` and everything in its folder, also one that waits or cannot be read.
+
+    Raises:
+        TransferLabError: the run is at work (stop it first), or there is no such run.
+    """
+    with queue_lock():
+        run = _again(run)
+        if is_held(worker_lock(run.folder)):
+            raise TransferLabError(f"Run {run.id} is at work; stop it first, then delete it.")
+        doomed = run.folder.with_name(f".deleting-{run.id}")
+        run.folder.rename(doomed)
+    if doomed.is_symlink():
+        doomed.unlink()
+    else:
+        shutil.rmtree(doomed)
+
+
+def refresh() -> None:
+    """Bring the stored states up to date: a run whose worker is gone is interrupted, or stopped.
+
+    Also sees that a dispatcher is there if anything is left to do. Cheap, and meant to be called
+    by everybody who is about to show runs. Does nothing where the runs folder cannot be written:
+    then nothing can be at work in it either.
+    """
+    runs = settings().runs
+    if not os.access(runs, os.W_OK) or not any(run.active for run in list_runs()):
+        return
+    with queue_lock():
+        active = [run for run in list_runs() if run.active]
+        at_work = [run for run in active if run.status.state != "queued" and not bury(run)]
+        if at_work or any(run.status.state == "queued" for run in active):
+            _ensure_dispatcher()
+
+
+def write_status(run: Run, **changes: object) -> None:
+    """Replace `status.json` of `run` by its present content with `changes`.
+
+    Call it as the worker of the run, or under the queue lock while it has none.
+    """
+    status = _again(run).status
+    changed = Status.model_validate({**status.model_dump(), **changes})
+    write_text(run.folder / STATUS, changed.model_dump_json(indent=1))
+
+
+def bury(run: Run, *, out_of_memory: bool = False) -> bool:
+    """Record the end of a running `run` whose worker is gone; return False if it lives.
+
+    It becomes stopped if a stop had been asked for, failed if the system ended it for want of
+    memory, and else interrupted. Call it under the queue lock.
+    """
+    if is_held(worker_lock(run.folder)):
+        return False
+    if (run.folder / STOP_REQUEST).exists():
+        end = {"state": "stopped", "message": "Stopped.", "code": None}
+    elif out_of_memory:
+        end = {"state": "failed", "message": OUT_OF_MEMORY, "code": "out-of-memory"}
+    else:
+        end = {"state": "interrupted", "message": _INTERRUPTED, "code": "interrupted"}
+    write_status(run, **end, ended=time.time(), seconds_left=None)
+    return True
+
+
+def environment_of(run: Run) -> dict[str, str]:
+    """Return the environment for the worker of `run`: this one, with its submitter's folders."""
+    try:
+        submitted = json.loads((run.folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        folders = {name: str(submitted[name]) for name in _FOLDERS if name in submitted}
+    except (OSError, ValueError, TypeError) as error:
+        _log.warning("%s: taking the dispatcher's own folders (%s)", run.id, error)
+        return dict(os.environ)
+    others = {name: value for name, value in os.environ.items() if name not in _FOLDERS}
+    return others | folders
+
+
+def _own_folders() -> dict[str, str]:
+    paths = {name: os.environ.get(name) for name in _FOLDERS}
+    return {name: str(Path(path).expanduser().absolute()) for name, path in paths.items() if path}
+
+
+def _write_run(recipe: Recipe) -> Run:
+    now = time.time()
+    parts = (
+        time.strftime("%Y%m%d-%H%M", time.localtime(now)),
+        recipe.backbone,
+        recipe.preset or "own",
+        secrets.token_hex(2),
+    )
+    folder = settings().runs / "-".join(parts)
+    building = folder.with_name(f".building-{folder.name}")
+    building.mkdir()
+    try:
+        write_text(building / RECIPE, recipe.model_dump_json(indent=1))
+        status = Status(state="queued", created=now)
+        write_text(building / STATUS, status.model_dump_json(indent=1))
+        write_text(building / ENVIRONMENT, json.dumps(_own_folders(), indent=1))
+        building.rename(folder)
+    except OSError:
+        shutil.rmtree(building)
+        raise
+    return Run(folder.name, folder)
+
+
+def _ensure_dispatcher() -> None:
+    _started[:] = [process for process in _started if process.poll() is None]
+    if is_held(dispatcher_lock()):
+        return
+    artifacts = settings().artifacts
+    with (artifacts / "dispatcher.log").open("ab") as log:
+        _started.append(
+            subprocess.Popen(
+                _DISPATCHER,
+                env=os.environ | {"TL_ARTIFACTS_DIR": str(artifacts)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
+
+
+def _again(run: Run) -> Run:
+    if not run.folder.is_dir():
+        raise TransferLabError(f"There is no run {run.id} any more; somebody deleted it.")
+    return Run(run.id, run.folder)

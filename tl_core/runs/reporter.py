@@ -1,0 +1,174 @@
+"""What a run tells the world while it works: its status, its metrics, its log; and hears: stop."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+from tl_core.errors import Stopped
+from tl_core.files import write_text
+from tl_core.progress import PHASE_TITLES, PHASES, Phase, Progress
+from tl_core.runs.documents import MetricsLine, State, Status
+from tl_core.runs.forecast import Forecast
+from tl_core.runs.store import METRICS, STATUS, STOP_REQUEST, Run
+
+TRAINING: frozenset[Phase] = frozenset({"head", "fine-tune"})
+
+_INTERVAL = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+class Reporter(Progress):
+    """Writes `status.json` and `metrics.jsonl` of a run, each at most four times a second.
+
+    Every call raises `Stopped` once a stop was asked for. `seconds` holds what each phase took so
+    far, with `start` for everything before the first one, and `notes` what `note` was told.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._status: Status = run.status
+        self._started = time.monotonic()
+        self._phase: Phase | None = None
+        self._phase_started = self._started
+        self._total, self._unit = 1, ""
+        self._steps = 0
+        self._step = 0
+        self._seconds: dict[str, float] = {}
+        self._notes: list[str] = []
+        self._written = {METRICS: -_INTERVAL, STATUS: -_INTERVAL}
+        self._forecast = Forecast({})
+        self._share = 0.0
+        self._left: float | None = None
+        self._batch: dict[Phase, int] = {}
+        self._metrics = (run.folder / METRICS).open("a", encoding="utf-8", buffering=1)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds that each phase took so far, in the order of the phases, and `start`."""
+        now = self._seconds | {self._phase or "start": self._in_phase()}
+        return {name: now[name] for name in ("start", *PHASES) if name in now}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the run's user should know, in the order it came up."""
+        return tuple(self._notes)
+
+    def expect(self, seconds: Mapping[Phase, float], batch: Mapping[Phase, int]) -> None:
+        """Take the `seconds` that each phase may need, and images a step of training phases."""
+        self._forecast = Forecast(seconds)
+        self._batch = dict(batch)
+
+    def begin(self, phase: Phase, total: int, unit: str) -> None:
+        """Start `phase`, or take it up again."""
+        self._check()
+        self._leave()
+        self._phase = phase
+        self._steps = self._step
+        self._forecast.begin(phase)
+        _log.info("%s", PHASE_TITLES[phase])
+        self._total, self._unit = max(total, 1), unit
+        self._judge(0)
+        self._write_status(f"{PHASE_TITLES[phase]} …")
+
+    def advance(self, done: int, **figures: float) -> None:
+        """Write a line of metrics while training, and the status; both if it is time again."""
+        self._check()
+        self._judge(done)
+        if self._phase in TRAINING:
+            self._step = self._steps + -(-done // self._batch.get(self._phase, 1))
+            if self._is_time(METRICS):
+                self._write_line(self._line("step", figures))
+        if self._is_time(STATUS):
+            self._write_status(self._sentence(done, figures))
+
+    def epoch(self, epoch: int, **figures: float) -> None:
+        """Write the line of a finished epoch."""
+        self._check()
+        seconds = figures.pop("seconds", None)
+        self._write_line(self._line("epoch", {**figures, "epoch": float(epoch)}))
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        _log.info("epoch %d%s: %s", epoch, f" ({seconds:.1f} s)" if seconds else "", shown)
+
+    def note(self, text: str) -> None:
+        """Keep `text` with the run, once."""
+        self._check()
+        if text not in self._notes:
+            self._notes.append(text)
+            _log.info("%s", text)
+
+    def end(self, state: State, message: str | None, code: str | None) -> None:
+        """Record how the run ended; nothing is reported afterwards."""
+        self._leave()
+        self._metrics.close()
+        self._status = self._status.model_copy(
+            update={
+                "state": state,
+                "ended": time.time(),
+                "phase": self._phase,
+                "share": 1.0 if state == "finished" else self._share,
+                "seconds_left": None,
+                "message": message,
+                "code": code,
+            }
+        )
+        _log.info("%s", state if message is None else f"{state}: {message}")
+        write_text(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
+
+    def _check(self) -> None:
+        if (self._run.folder / STOP_REQUEST).exists():
+            raise Stopped("A stop was asked for.")
+
+    def _in_phase(self) -> float:
+        before = self._seconds.get(self._phase or "start", 0.0)
+        return before + time.monotonic() - self._phase_started
+
+    def _leave(self) -> None:
+        self._seconds[self._phase or "start"] = self._in_phase()
+        self._phase_started = time.monotonic()
+
+    def _judge(self, done: int) -> None:
+        seconds = time.monotonic() - self._phase_started
+        share, self._left = self._forecast.update(seconds, min(done / self._total, 1.0))
+        # Only a run that has ended is wholly done.
+        self._share = min(share, 0.99)
+
+    def _is_time(self, name: str) -> bool:
+        return time.monotonic() - self._written[name] >= _INTERVAL
+
+    def _line(self, kind: str, figures: Mapping[str, float]) -> MetricsLine:
+        return MetricsLine.model_validate(
+            {
+                "kind": kind,
+                "phase": self._phase,
+                "time": round(time.monotonic() - self._started, 3),
+                "step": self._step,
+                "share": round(self._share, 4),
+                "seconds_left": None if self._left is None else round(self._left, 1),
+                **figures,
+            }
+        )
+
+    def _write_line(self, line: MetricsLine) -> None:
+        # One write a line: a reader sees whole lines, or one that lacks its end.
+        self._metrics.write(line.model_dump_json(exclude_none=True) + "\n")
+        self._written[METRICS] = time.monotonic()
+
+    def _sentence(self, done: int, figures: Mapping[str, float]) -> str:
+        assert self._phase is not None, "begin comes first"
+        counted = f"{min(done, self._total):,} of {self._total:,} {self._unit}"
+        speed = figures.get("images_per_second")
+        rate = f", {speed:,.0f} images a second" if speed else ""
+        return f"{PHASE_TITLES[self._phase]}: {counted}{rate}"
+
+    def _write_status(self, message: str) -> None:
+        self._status = self._status.model_copy(
+            update={
+                "phase": self._phase,
+                "share": round(self._share, 4),
+                "seconds_left": None if self._left is None else round(self._left, 1),
+                "message": message,
+            }
+        )
+        write_text(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
+        self._written[STATUS] = time.monotonic()

@@ -1,0 +1,242 @@
+"""The runs on disk, as everybody reads them."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from tl_core.errors import TransferLabError
+from tl_core.evaluation.document import Evaluation
+from tl_core.runs.documents import ACTIVE, MetricsLine, Outcome, Status
+from tl_core.settings import settings
+from tl_core.training.recipe import Recipe
+
+RECIPE = "recipe.json"
+STATUS = "status.json"
+METRICS = "metrics.jsonl"
+LOG = "log.txt"
+PREDICTIONS = "predictions.npz"
+EVALUATION = "evaluation.json"
+OUTCOME = "outcome.json"
+MODEL = "model.keras"
+STOP_REQUEST = "stop-requested"
+
+_D = TypeVar("_D", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder as it was when first looked at; ask `get_run` again for news."""
+
+    id: str
+    folder: Path
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The choices of the run.
+
+        Raises:
+            TransferLabError: the document is missing or damaged (`problem` says so beforehand).
+        """
+        return _read(self.folder / RECIPE, Recipe)
+
+    @cached_property
+    def status(self) -> Status:
+        """Where the run stands; `stopping` from the moment a stop was asked for.
+
+        Raises:
+            TransferLabError: the document is missing or damaged (`problem` says so beforehand).
+        """
+        status = _read(self.folder / STATUS, Status)
+        if status.state == "running" and (self.folder / STOP_REQUEST).exists():
+            return status.model_copy(update={"state": "stopping"})
+        return status
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """What the run was made of and cost: None until it is finished, or if unreadable."""
+        return None if self.problem or not self._result else self._result[0]
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """The figures of the test set: None until the run is finished, or if unreadable."""
+        return None if self.problem or not self._result else self._result[1]
+
+    @cached_property
+    def _result(self) -> tuple[Outcome, Evaluation] | None:
+        if self.status.state != "finished":
+            return None
+        # Evaluations are the largest document and read once a Run: keeping them would cost more
+        # memory than it saves time.
+        evaluation = _parse(self.folder / EVALUATION, Evaluation)
+        return _read(self.folder / OUTCOME, Outcome), evaluation
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why this folder cannot be read as a run, in one sentence; None if it can."""
+        try:
+            _ = self.recipe, self._result
+        except TransferLabError as error:
+            return str(error)
+        return None
+
+    @property
+    def active(self) -> bool:
+        """Whether the run waits, works or is about to stop."""
+        try:
+            return self.status.state in ACTIVE
+        except TransferLabError:
+            return False
+
+    @property
+    def model_path(self) -> Path:
+        """Where the trained model lies once the run is finished."""
+        return self.folder / MODEL
+
+    def metrics(self) -> list[MetricsLine]:
+        """Return the lines of `metrics.jsonl` so far.
+
+        A line that a crash or a write in progress left incomplete is passed over: the lines around
+        it are right without it.
+        """
+        try:
+            text = (self.folder / METRICS).read_bytes()
+        except OSError:
+            return []
+        lines = []
+        for line in text.splitlines():
+            try:
+                lines.append(MetricsLine.model_validate_json(line))
+            except ValidationError:
+                continue
+        return lines
+
+    def log(self) -> str:
+        """Return `log.txt` so far, empty if there is none."""
+        try:
+            return (self.folder / LOG).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def predictions(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the test set's probabilities (N×classes) and labels (N), in its order.
+
+        Raises:
+            TransferLabError: there are none, or they are damaged.
+        """
+        return self._arrays("probabilities", "labels")
+
+    def validation_predictions(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the validation set's probabilities (N×classes) and labels (N), in its order.
+
+        Raises:
+            TransferLabError: there are none, or they are damaged.
+        """
+        return self._arrays("validation_probabilities", "validation_labels")
+
+    def _arrays(self, first: str, second: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        path = self.folder / PREDICTIONS
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                probabilities, labels = arrays[first], arrays[second]
+        except FileNotFoundError as error:
+            raise TransferLabError(
+                f"Run {self.id} has no {PREDICTIONS}: they are written when it has been tested."
+            ) from error
+        except KeyError as error:
+            raise TransferLabError(f"{PREDICTIONS} of run {self.id} holds no {error}.") from error
+        except (OSError, ValueError, BadZipFile, EOFError) as error:
+            raise TransferLabError(
+                f"{PREDICTIONS} of run {self.id} is damaged ({error}); train it again."
+            ) from error
+        if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+            raise TransferLabError(
+                f"{PREDICTIONS} of run {self.id} holds {first} of shape {probabilities.shape} and "
+                f"{second} of shape {labels.shape}; expected N×classes and N. Train it again."
+            )
+        return probabilities.astype(np.float32, copy=False), labels.astype(np.int64, copy=False)
+
+
+def list_runs() -> list[Run]:
+    """Return every folder under `<artifacts>/runs`, newest first.
+
+    A damaged or foreign folder is among them, last, with its `problem` set.
+    """
+    try:
+        with os.scandir(settings().runs) as entries:
+            folders = [entry for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise TransferLabError(f"Cannot read {settings().runs}: {error.strerror}.") from error
+    runs = [Run(f.name, Path(f.path)) for f in folders if not f.name.startswith(".")]
+    return sorted(runs, key=_age, reverse=True)
+
+
+def get_run(name: str) -> Run:
+    """Return the run whose id is `name`, or the only one whose id begins or ends with it.
+
+    Raises:
+        TransferLabError: there is no such run, or several.
+    """
+    runs = list_runs()
+    for run in runs:
+        if run.id == name:
+            return run
+    found = [run for run in runs if name and (run.id.startswith(name) or run.id.endswith(name))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise TransferLabError(f"There is no run {name!r}; `tl runs` lists those there are.")
+    several = ", ".join(run.id for run in found[:5]) + (" …" if len(found) > 5 else "")
+    raise TransferLabError(f"{name!r} means {len(found)} runs ({several}); give more of the name.")
+
+
+def _age(run: Run) -> tuple[float, str]:
+    try:
+        return run.status.created, run.id
+    except TransferLabError:
+        return 0.0, run.id
+
+
+def _read(path: Path, document: type[_D]) -> _D:
+    try:
+        at = path.stat()
+    except OSError:
+        return _parse(path, document)
+    kept = _kept(path, document, at.st_mtime_ns, at.st_ino, at.st_size)
+    assert isinstance(kept, document)
+    return kept
+
+
+# Documents are replaced whole and never changed in place, so the file's identity stands for its
+# content. The size is three documents for each of 1,000 runs and more.
+@lru_cache(maxsize=4096)
+def _kept(path: Path, document: type[BaseModel], *_identity: int) -> BaseModel:
+    return _parse(path, document)
+
+
+def _parse(path: Path, document: type[_D]) -> _D:
+    try:
+        return document.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise TransferLabError(f"{path.name} is missing; this is not a whole run.") from error
+    except OSError as error:
+        raise TransferLabError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["loc"] == ("version",):
+            raise TransferLabError(
+                f"{path.name} has version {first['input']!r}, which this Transfer Lab does not "
+                "know; open it with the one that wrote it."
+            ) from error
+        where = ".".join(str(part) for part in first["loc"])
+        raise TransferLabError(
+            f"{path.name} is damaged or foreign ({where + ': ' if where else ''}{first['msg']})."
+        ) from error

@@ -1,0 +1,104 @@
+"""The process that works on one run: `python -m tl_core.runs.worker <folder>`."""
+
+import errno
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tl_core.errors import Stopped, TransferLabError
+from tl_core.runs.documents import State
+from tl_core.runs.locks import queue_lock, take, worker_lock
+from tl_core.runs.queue import OUT_OF_MEMORY, write_status
+from tl_core.runs.reporter import Reporter
+from tl_core.runs.store import LOG, Run
+
+Work = Callable[[Run, Reporter], None]
+
+
+def work_on(folder: Path, work: Work) -> State | None:
+    """Claim the queued run in `folder`, do `work` on it, and record and return how it ended.
+
+    Returns None, and does nothing, if the run does not wait (any more). Whatever `work` raises
+    becomes the run's failure: one sentence in its status, the traceback in its log.
+    """
+    run = Run(folder.name, folder.absolute())
+    lock = worker_lock(run.folder)
+    with queue_lock():
+        if not run.folder.is_dir() or run.status.state != "queued" or not take(lock):
+            return None
+        me = psutil.Process()
+        write_status(
+            run,
+            state="running",
+            started=time.time(),
+            pid=me.pid,
+            pid_created=me.create_time(),
+        )
+    run = Run(run.id, run.folder)
+    reporter = Reporter(run)
+    state, message, code = _outcome_of(work, run, reporter)
+    reporter.end(state, message, code)
+    lock.release()
+    return state
+
+
+def _outcome_of(work: Work, run: Run, reporter: Reporter) -> tuple[State, str | None, str | None]:
+    log = logging.getLogger(__name__)
+    try:
+        work(run, reporter)
+    except (Stopped, KeyboardInterrupt):
+        return "stopped", "Stopped.", None
+    except TransferLabError as error:
+        log.exception("failed")
+        return "failed", str(error), "refused"
+    except Exception as error:
+        log.exception("failed")
+        return "failed", *_explained(error)
+    return "finished", None, None
+
+
+def _explained(error: Exception) -> tuple[str, str]:
+    """Return one sentence for the user and a short code for an unforeseen `error`."""
+    # TensorFlow's own class would have to be imported to be named.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return OUT_OF_MEMORY, "out-of-memory"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; make room (`tl cache` shows what can go) and train again.", "disk"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"No permission to use {error.filename}; change that and train again.", "permission"
+    return (
+        f"Something unexpected went wrong ({type(error).__name__}); log.txt of the run says what.",
+        "unexpected",
+    )
+
+
+def _log_to(folder: Path) -> None:
+    # The dispatcher sends this process' stdout and stderr to the same file, so that what native
+    # libraries write on their way down is there too; opened here for a worker started by hand.
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Work on the run in the folder that `arguments` names; return the exit status."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        print("usage: python -m tl_core.runs.worker RUN_FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(arguments[0])
+    _log_to(folder)
+
+    def pipeline(run: Run, reporter: Reporter) -> None:
+        from tl_core.runs.pipeline import train_and_test
+
+        train_and_test(run, reporter)
+
+    return 0 if work_on(folder, pipeline) in ("finished", "stopped", None) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
