@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tl_core.backbones import BACKBONES, backbone
-from tl_core.backbones.build import build_backbone, pooled_outputs
+from tl_core.backbones.build import build_backbone, pooled_outputs, split_at
 from tl_core.backbones.weights import Weights
 from tl_core.errors import TransferLabError
 
@@ -27,8 +27,12 @@ def test_a_row_says_what_keras_builds(name: str) -> None:
     assert all(len(tensor.shape) == 2 for tensor in pooled_outputs(base, row, "several"))
     boundaries = [order.index(layer) for layer in row.blocks]
     assert boundaries == sorted(boundaries, reverse=True)
-    for layer in row.blocks:
-        keras.Model(base.get_layer(layer).output, base.output)
+    every = [tensor.shape[1] for tensor in pooled_outputs(base, row, "several")]
+    for blocks in range(1, len(row.blocks) + 1):
+        boundary, low, high = split_at(base, row, "several", blocks)
+        assert [tensor.shape[1] for tensor in low + high] == every
+        keras.Model(boundary, high)
+        keras.Model(base.input, [boundary, *low])
 
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:

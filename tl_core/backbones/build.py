@@ -23,6 +23,8 @@ TORCH_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 # Mean of ImageNet's values in the order blue, green, red.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
+Pooled = Literal["last", "several"]
+
 
 def build_backbone(row: Backbone, weights: Weights, size: int) -> keras.Model:
     """Return the network: preprocessed float32 N×size×size×3 to its last feature map.
@@ -73,19 +75,45 @@ def preprocessing_layers(row: Backbone) -> list[keras.layers.Layer]:
     return [bgr, keras.layers.Normalization(mean=list(CAFFE_MEAN), variance=[1.0, 1.0, 1.0])]
 
 
-def pooled_outputs(
-    base: keras.Model, row: Backbone, which: Literal["last", "several"]
-) -> list[keras.KerasTensor]:
+def pooled_outputs(base: keras.Model, row: Backbone, which: Pooled) -> list[keras.KerasTensor]:
     """Return the average pooled outputs (None, C) of the last layer, or of all pooled layers."""
-    names = row.pooled_layers if which == "several" else row.pooled_layers[-1:]
-    return pooled(base, names)
+    return [_pooled(base, name) for name in pooled_names(row, which)]
 
 
-def pooled(base: keras.Model, names: tuple[str, ...]) -> list[keras.KerasTensor]:
-    """Return the global average (None, C) of the output of each layer called in `names`."""
+def pooled_names(row: Backbone, which: Pooled) -> tuple[str, ...]:
+    """Return the names of the layers that are pooled, from early to late."""
+    return row.pooled_layers if which == "several" else row.pooled_layers[-1:]
+
+
+def split_at(
+    base: keras.Model, row: Backbone, which: Pooled, blocks: int
+) -> tuple[keras.KerasTensor, list[keras.KerasTensor], list[keras.KerasTensor]]:
+    """Return where the last `blocks` blocks begin: (boundary, low, high).
+
+    `boundary` (None, h, w, C) enters the blocks; `low` and `high` are the pooled outputs of the
+    layers up to it and after it, which in this order are those of `pooled_outputs`.
+
+    Raises:
+        ValueError: the row has not so many blocks.
+    """
+    if not 0 < blocks <= len(row.blocks):
+        raise ValueError(f"{row.name} has {len(row.blocks)} blocks, not {blocks}.")
+    order = [layer.name for layer in base.layers]
+    boundary = row.blocks[blocks - 1]
+    names = pooled_names(row, which)
+    low = [name for name in names if order.index(name) <= order.index(boundary)]
+    return (
+        base.get_layer(boundary).output,
+        [_pooled(base, name) for name in low],
+        [_pooled(base, name) for name in names[len(low) :]],
+    )
+
+
+def _pooled(base: keras.Model, name: str) -> keras.KerasTensor:
     import keras
 
-    return [keras.layers.GlobalAveragePooling2D()(base.get_layer(name).output) for name in names]
+    # A mean in bfloat16 would lose digits that the sum over the picture had won.
+    return keras.layers.GlobalAveragePooling2D(dtype="float32")(base.get_layer(name).output)
 
 
 @contextmanager
