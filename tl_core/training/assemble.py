@@ -1,6 +1,6 @@
 """The parts of a run put together: one model from raw pictures to probabilities."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tl_core.backbones.build import pooled_outputs, preprocessing_layers
 from tl_core.backbones.table import Backbone
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def assemble(
     row: Backbone,
     base: "keras.Model",
-    pooled: str,
+    pooled: Literal["last", "several"],
     head: "keras.Sequential",
     *,
     resolution: int,

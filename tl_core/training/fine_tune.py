@@ -21,7 +21,10 @@ def top_policy(base: "keras.Model", recipe: Recipe) -> str:
 
     if recipe.precision != "auto":
         return "mixed_bfloat16" if recipe.precision == "bfloat16" else "float32"
-    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in base.layers)
+    depthwise = any(
+        isinstance(layer, keras.layers.DepthwiseConv2D) or getattr(layer, "groups", 1) > 1
+        for layer in base.layers
+    )
     return "float32" if depthwise else "mixed_bfloat16"
 
 

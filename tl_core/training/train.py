@@ -85,7 +85,7 @@ class _Run:
         self.dataset = dataset
         self.row = row
         self.progress = progress
-        self.weights = find_weights(row, recipe.weights, recipe.size)
+        self.weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
         self.pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
         self.classes = len(dataset.class_names)
         self.answer_views: Views = (None, "flip") if recipe.test_views else (None,)
@@ -108,6 +108,7 @@ class _Run:
             fitted, loop, validation = self.fine_tune(head, base, fitted)
             examples = self.boundary_examples
             trained_parameters = sum(int(np.prod(v.shape)) for v in loop.model.trainable_variables)
+        assert fitted is not None, "a recipe trains the head, the top blocks, or both"
         copy_head(head, final_head)
         model = assemble(
             self.row,
@@ -301,7 +302,8 @@ class _Run:
 
     def mean_of_views(self, loop: Loop, examples: Examples) -> NDArray[np.float32]:
         answers = [loop.probabilities(examples, view) for view in range(len(examples.views))]
-        return np.mean(answers, axis=0, dtype=np.float32)
+        mean: NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
+        return mean
 
     def counter(self, offset: int) -> Callable[[int], None]:
         started = time.monotonic()

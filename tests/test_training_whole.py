@@ -1,0 +1,114 @@
+"""A run from recipe to whole model, on pictures small enough to train in seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tl_core.data import open_dataset
+from tl_core.progress import Progress
+from tl_core.training.recipe import Recipe, make_recipe
+from tl_core.training.train import Trained, test_probabilities, train
+
+LIMIT = 400
+TINY = {"dataset": "demo", "limit": LIMIT, "weights": "random", "input_size": 32, "epochs": 3}
+BATCH = {"batch_size": 32, "fine_tune_batch_size": 32}
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.epochs: list[tuple[int, dict]] = []
+        self.notes: list[str] = []
+
+    def begin(self, phase: str, total: int, unit: str) -> None:
+        self.phases.append(phase)
+
+    def epoch(self, epoch: int, **figures: float) -> None:
+        self.epochs.append((epoch, figures))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def run(backbone: str, **choices: object) -> tuple[Recipe, Trained, np.ndarray, Heard]:
+    recipe = make_recipe(**({"backbone": backbone} | TINY | BATCH | choices))
+    dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit)
+    heard = Heard()
+    trained = train(recipe, dataset, heard)
+    return recipe, trained, test_probabilities(trained, recipe, dataset, heard), heard
+
+
+def saved_answers(trained: Trained, folder: Path, pictures: np.ndarray) -> np.ndarray:
+    import keras
+
+    path = folder / "model.keras"
+    trained.model.save(path)
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return np.asarray(model(pictures, training=False))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "choices"),
+    [
+        ("mobilenet_v2", {}),
+        ("mobilenet_v2", {"augmentation": ("flip", "crop", "colour"), "test_views": True}),
+        ("mobilenet_v2", {"fine_tune_blocks": 1, "fine_tune_epochs": 2}),
+        ("vgg16", {"pooled_layers": "last", "head": "mlp", "hidden_units": 32}),
+        ("resnet50", {"epochs": 0, "fine_tune_blocks": 1, "fine_tune_epochs": 1}),
+    ],
+)
+def test_the_saved_model_gives_the_run_s_own_test_probabilities(
+    backbone: str, choices: dict, tmp_path: Path
+) -> None:
+    float32 = {"precision": "float32"}
+    recipe, trained, probabilities, heard = run(backbone, **float32, **choices)
+    dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit)
+    assert probabilities.shape == (len(dataset.test), 100)
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-4)
+    some = dataset.test[:64]
+    answers = saved_answers(trained, tmp_path, dataset.images.read(some))
+    assert np.abs(answers - probabilities[:64]).max() < 0.02
+    assert (answers.argmax(1) == probabilities[:64].argmax(1)).mean() > 0.95
+    assert len(heard.epochs) == recipe.epochs + recipe.fine_tune_epochs
+    assert heard.phases[-1] == "test"
+
+
+def test_a_run_with_the_same_seed_gives_the_same_numbers() -> None:
+    choices = {"fine_tune_blocks": 1, "fine_tune_epochs": 1}
+    first, second = (run("mobilenet_v2", **choices) for _ in range(2))
+    assert np.array_equal(first[2], second[2])
+    for (_, one), (_, other) in zip(first[3].epochs, second[3].epochs, strict=True):
+        assert one["loss"] == other["loss"]
+        assert one["val_accuracy"] == other["val_accuracy"]
+    assert not first[1].cached_features
+    assert second[1].cached_features
+
+
+def test_validation_figures_are_those_of_the_probabilities_returned() -> None:
+    recipe, trained, _, _ = run("mobilenet_v2")
+    dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit)
+    labels = dataset.labels[dataset.validation]
+    own = trained.validation_probabilities
+    assert trained.val_accuracy == pytest.approx((own.argmax(1) == labels).mean())
+    loss = -np.log(own[np.arange(len(labels)), labels]).mean()
+    assert trained.val_loss == pytest.approx(loss, rel=1e-4)
+
+
+def test_fine_tuning_changes_the_top_and_leaves_the_rest() -> None:
+    from tl_core.backbones import backbone
+    from tl_core.backbones.build import build_backbone
+    from tl_core.backbones.weights import find_weights
+
+    _, trained, _, _ = run("mobilenet_v2", fine_tune_blocks=1, fine_tune_epochs=1)
+    row = backbone("mobilenet_v2")
+    fresh = build_backbone(row, find_weights(row, "random", 32), 32)
+    tuned = trained.model.get_layer("backbone")
+    boundary = [layer.name for layer in fresh.layers].index(row.blocks[0])
+    changed = []
+    for position, layer in enumerate(fresh.layers):
+        pairs = zip(layer.get_weights(), tuned.get_layer(layer.name).get_weights(), strict=True)
+        if any(not np.array_equal(before, after) for before, after in pairs):
+            changed.append(position)
+            assert "BN" not in layer.name and "bn" not in layer.name
+    assert changed and min(changed) > boundary
