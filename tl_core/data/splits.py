@@ -1,0 +1,77 @@
+"""Stratified splits that a seed decides, and subsets of them that nest in one another."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.errors import TransferLabError
+
+VALIDATION_SHARE = 0.1
+TEST_SHARE = 0.2
+
+Positions = NDArray[np.int64]
+
+
+def stratified_order(positions: Positions, labels: Positions, seed: int) -> Positions:
+    """Return `positions` in an order of which every beginning holds the classes in proportion.
+
+    Sainte-Laguë's method of dividing seats, which never takes a seat back when there are more to
+    divide, so that a longer beginning contains every shorter one. The first of each class come
+    before everything else.
+
+    Args:
+        positions: What to order (N).
+        labels: The class of every position that could be asked for, indexed by position.
+        seed: Decides which of a class comes first, and between classes that are level.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(np.sort(positions))
+    classes = labels[shuffled]
+    by_class = np.argsort(classes, kind="stable")
+    _, starts, sizes = np.unique(classes[by_class], return_index=True, return_counts=True)
+    rank = np.arange(len(shuffled)) - np.repeat(starts, sizes)
+    turn = np.where(rank == 0, 0.0, (rank + 0.5) / np.repeat(sizes, sizes))
+    level = rng.random(len(shuffled))
+    return shuffled[by_class][np.lexsort((level, turn))]
+
+
+def hold_out(
+    positions: Positions, labels: Positions, share: float, seed: int
+) -> tuple[Positions, Positions]:
+    """Split `positions` into (the rest, `share` of them), stratified, at least one of each class.
+
+    Both come back in stratified order, so that a beginning of either is stratified too.
+    """
+    order = stratified_order(positions, labels, seed)
+    classes = len(np.unique(labels[positions]))
+    held = max(classes, round(share * len(positions)))
+    return stratified_order(order[held:], labels, seed), order[:held]
+
+
+def limited(
+    train: Positions, validation: Positions, labels: Positions, limit: int | None
+) -> tuple[Positions, Positions]:
+    """Return the beginnings of `train` and `validation` that together hold `limit` positions.
+
+    Both must be in stratified order. The share of validation stays what it was; a smaller limit
+    takes a subset of what a larger one takes, and never trains on what another validates on.
+
+    Raises:
+        TransferLabError: `limit` is less than two for each class, or more than there are.
+    """
+    if limit is None:
+        return np.sort(train), np.sort(validation)
+    classes = len(np.unique(labels[train]))
+    pool = len(train) + len(validation)
+    if limit < 2 * classes:
+        raise TransferLabError(
+            f"limit is {limit:,}, but each of the {classes} classes needs at least one image to "
+            f"train on and one to validate on; raise it to {2 * classes:,} or more."
+        )
+    if limit > pool:
+        raise TransferLabError(
+            f"limit is {limit:,}, but there are {pool:,} labelled images outside the test set; "
+            "lower it, or leave it out to use them all."
+        )
+    wanted = max(classes, round(limit * len(validation) / pool))
+    held = min(wanted, len(validation), limit - classes)
+    return np.sort(train[: limit - held]), np.sort(validation[:held])
