@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fake_worker import journal as journal
 
 REAL_VARIABLES = ("TL_DATA_DIR", "TL_WEIGHTS_DIR")
 

@@ -1,16 +1,13 @@
 """The queue with real processes; only what a worker does between its reports is made up."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import psutil
 import pytest
+from fake_worker import children
 
 from tl_core.errors import TransferLabError
 from tl_core.runs import dispatcher, queue
@@ -19,78 +16,7 @@ from tl_core.runs.locks import is_held, queue_lock, worker_lock
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.training.recipe import Recipe, make_recipe
 
-WORKER = """
-import sys, time
-from pathlib import Path
-from tl_core.errors import TransferLabError
-from tl_core.runs.worker import work_on
-
-def work(run, reporter):
-    journal = run.folder.parent.parent / "journal.txt"
-    def write(event):
-        with journal.open("a") as lines:
-            lines.write(f"{event} {run.id}\\n")
-    write("begin")
-    if run.recipe.dataset == "folder:deaf":
-        time.sleep(60)
-    if run.recipe.dataset == "folder:refused":
-        raise TransferLabError("There is no such folder.")
-    if run.recipe.dataset == "folder:broken":
-        raise ZeroDivisionError("a secret")
-    if run.recipe.dataset == "folder:large":
-        raise MemoryError
-    total = run.recipe.epochs
-    reporter.begin("head", total, "images")
-    for done in range(total):
-        time.sleep(0.02)
-        reporter.advance(done + 1, loss=1.0, accuracy=0.5)
-    write("end")
-
-work_on(Path(sys.argv[1]), work)
-"""
-
-DISPATCHER = """
-import logging, sys
-from tl_core.runs.dispatcher import dispatch
-logging.basicConfig(level=logging.INFO)
-dispatch((sys.executable, sys.argv[1]))
-"""
-
 FOREVER = 1000
-
-
-@pytest.fixture
-def journal(
-    own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], list[list[str]]]]:
-    """Let the queue start the worker above, and return how to read what workers wrote."""
-    worker = tmp_path / "fake_worker.py"
-    worker.write_text(WORKER)
-    starter = tmp_path / "fake_dispatcher.py"
-    starter.write_text(DISPATCHER)
-    monkeypatch.setattr(queue, "_DISPATCHER", [sys.executable, str(starter), str(worker)])
-    before = set(_children())
-
-    def read() -> list[list[str]]:
-        path = own_folders / "journal.txt"
-        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-
-    yield read
-    workers = [_worker(run) for run in list_runs()]
-    for process in [*(set(_children()) - before), *filter(None, workers)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    for started in queue._started:
-        started.wait(5)
-
-
-def _worker(run: Run) -> psutil.Process | None:
-    pid = run.status.pid if run.active else None
-    return psutil.Process(pid) if pid and psutil.pid_exists(pid) else None
-
-
-def _children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 def recipe(steps: int = 3, dataset: str = "demo") -> Recipe:
@@ -129,10 +55,10 @@ def test_the_dispatcher_leaves_when_nothing_is_left(journal):
     run = queue.submit(recipe(1))
     wait_for(run, "finished")
     deadline = time.monotonic() + 5
-    while _children() and time.monotonic() < deadline:
+    while children() and time.monotonic() < deadline:
         time.sleep(0.05)
         queue._started[:] = [p for p in queue._started if p.poll() is None]
-    assert _children() == []
+    assert children() == []
     wait_for(queue.submit(recipe(1)), "finished")
 
 
@@ -182,7 +108,7 @@ def test_a_killed_run_is_interrupted_and_the_queue_moves_on(journal):
 def test_when_dispatcher_and_worker_are_killed_the_next_look_puts_things_right(journal):
     killed, following = queue.submit(recipe(FOREVER)), queue.submit(recipe())
     wait_for(killed, "running")
-    for process in _children():
+    for process in children():
         process.kill()
     deadline = time.monotonic() + 5
     while get_run(killed.id).status.state != "interrupted":
@@ -195,7 +121,7 @@ def test_when_dispatcher_and_worker_are_killed_the_next_look_puts_things_right(j
 def test_a_worker_outlives_its_dispatcher_and_the_next_one_neither_repeats_nor_forgets_it(journal):
     going, following = queue.submit(recipe(80)), queue.submit(recipe())
     pid = wait_for(going, "running").status.pid
-    for process in _children():
+    for process in children():
         if process.pid != pid:
             process.kill()
     while get_run(following.id).status.state == "queued":

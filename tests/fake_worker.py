@@ -1,0 +1,83 @@
+"""A queue whose workers are real processes that do made-up work."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tl_core.runs import queue
+from tl_core.runs.store import Run, list_runs
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from tl_core.errors import TransferLabError
+from tl_core.runs.worker import work_on
+
+def work(run, reporter):
+    journal = run.folder.parent.parent / "journal.txt"
+    def write(event):
+        with journal.open("a") as lines:
+            lines.write(f"{event} {run.id}\\n")
+    write("begin")
+    if run.recipe.dataset == "folder:deaf":
+        time.sleep(60)
+    if run.recipe.dataset == "folder:refused":
+        raise TransferLabError("There is no such folder.")
+    if run.recipe.dataset == "folder:broken":
+        raise ZeroDivisionError("a secret")
+    if run.recipe.dataset == "folder:large":
+        raise MemoryError
+    total = run.recipe.epochs
+    reporter.begin("head", total, "images")
+    for done in range(total):
+        time.sleep(0.02)
+        reporter.advance(done + 1, loss=1.0, accuracy=0.5)
+    write("end")
+
+work_on(Path(sys.argv[1]), work)
+"""
+
+DISPATCHER = """
+import logging, sys
+from tl_core.runs.dispatcher import dispatch
+logging.basicConfig(level=logging.INFO)
+dispatch((sys.executable, sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def journal(
+    own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], list[list[str]]]]:
+    """Let the queue start the worker above, and return how to read what workers wrote."""
+    worker = tmp_path / "fake_worker.py"
+    worker.write_text(WORKER)
+    starter = tmp_path / "fake_dispatcher.py"
+    starter.write_text(DISPATCHER)
+    monkeypatch.setattr(queue, "_DISPATCHER", [sys.executable, str(starter), str(worker)])
+    before = set(children())
+
+    def read() -> list[list[str]]:
+        path = own_folders / "journal.txt"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    yield read
+    workers = [_worker(run) for run in list_runs()]
+    for process in [*(set(children()) - before), *filter(None, workers)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    for started in queue._started:
+        started.wait(5)
+
+
+def _worker(run: Run) -> psutil.Process | None:
+    pid = run.status.pid if run.active else None
+    return psutil.Process(pid) if pid and psutil.pid_exists(pid) else None
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)

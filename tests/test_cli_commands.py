@@ -1,0 +1,262 @@
+"""`tl`, within this process: what is printed where, and how commands end."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from run_folders import write_run
+from typer.testing import CliRunner
+
+from tl_core.cli.commands import app
+from tl_core.cli.recipe_options import takes_recipe
+from tl_core.runs import queue
+from tl_core.runs.store import get_run, list_runs
+from tl_core.training.recipe import Recipe
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Let nobody take runs from the queue."""
+    monkeypatch.setattr(queue, "_DISPATCHER", [sys.executable, "-c", ""])
+
+
+def tl(*arguments: str, code: int = 0):
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def as_json(*arguments: str):
+    return json.loads(tl(*arguments, "--json").stdout)
+
+
+def test_help_is_quick_and_loads_no_network_library():
+    script = (
+        "import sys, time\n"
+        "from tl_core.cli import main\n"
+        "sys.argv = ['tl', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'keras', 'tensorflow', 'openvino', 'sklearn', 'streamlit'} & set(sys.modules)\n"
+        "print(heavy or 'light', time.process_time() < 1.0)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert shown.stdout.splitlines()[-1] == "light True", shown.stderr
+    assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
+        *("datasets", "backbones", "train", "runs", "show", "compare", "predict"),
+        *("stop", "delete", "doctor"),
+    ]
+
+
+def test_python_m_is_the_same_command():
+    shown = subprocess.run(
+        [sys.executable, "-m", "tl_core", "--version"], capture_output=True, text=True
+    )
+    assert shown.stdout.startswith("Transfer Lab ")
+
+
+@pytest.mark.parametrize("field", sorted(set(Recipe.model_fields) - {"version", "backbone"}))
+def test_every_field_of_a_recipe_is_an_option(field):
+    assert f"--{field.replace('_', '-')} " in tl("train", "--help").stdout
+
+
+def test_options_become_the_recipe_on_top_of_the_preset(idle):
+    given = {
+        "--dataset": "demo",
+        "--weights": "random",
+        "--limit": "400",
+        "--input-size": "64",
+        "--epochs": "3",
+        "--learning-rate": "0.01",
+        "--augmentation": "flip,crop",
+        "--head": "mlp",
+        "--seed": "7",
+    }
+    options = [part for pair in given.items() for part in pair]
+    printed = tl("train", "vgg16", "--preset", "quick", *options, "--batch-norm", "--detach").stdout
+    recipe = get_run(printed.strip()).recipe
+    assert recipe.preset == "quick"
+    assert recipe.pooled_layers == "last"
+    assert (recipe.backbone, recipe.dataset, recipe.weights) == ("vgg16", "demo", "random")
+    assert (recipe.limit, recipe.input_size, recipe.epochs) == (400, 64, 3)
+    assert recipe.learning_rate == 0.01
+    assert recipe.augmentation == ("flip", "crop")
+    assert (recipe.head, recipe.batch_norm, recipe.seed) == ("mlp", True, 7)
+
+
+def test_none_takes_back_what_a_preset_chose(idle):
+    chosen = as_json("train", "vgg16", "--preset", "quick", "--limit", "none", "--detach")
+    assert chosen["recipe"]["limit"] is None
+    chosen = as_json(
+        "train", "vgg16", "--preset", "fine-tune", "--augmentation", "none", "--detach"
+    )
+    assert chosen["recipe"]["augmentation"] == []
+
+
+def test_a_command_that_takes_a_recipe_keeps_its_own_options():
+    def command(recipe: Recipe, loud: bool = False) -> None: ...
+
+    assert {"backbone", "preset", "loud", "epochs"} <= set(takes_recipe(command).__annotations__)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "lenet"], "There is no backbone 'lenet'"),
+        (["train", "vgg16", "--epochs", "-1"], "epochs is -1"),
+        (["train", "vgg16", "--hidden-units", "64"], "belongs to the head 'mlp'"),
+        (["train", "vgg16", "--augmentation", "rain"], "augmentation"),
+        (["show", "nothing"], "There is no run 'nothing'"),
+        (["stop", "nothing"], "There is no run 'nothing'"),
+        (["delete", "nothing"], "There is no run 'nothing'"),
+        (["compare", "nothing"], "There is no run 'nothing'"),
+        (["predict", "nowhere.png", "--run", "nothing"], "There is no run 'nothing'"),
+        (["predict", "nowhere.png"], "No run has finished yet"),
+    ],
+)
+def test_an_error_is_one_sentence_on_stderr(arguments, words):
+    result = tl(*arguments, code=1)
+    assert result.stdout == ""
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["show"],
+        ["train"],
+        ["train", "vgg16", "--epochs", "many"],
+        ["train", "vgg16", "--limit", "some"],
+        ["train", "vgg16", "--head", "tail"],
+        ["train", "vgg16", "--preset", "slow"],
+        ["train", "vgg16", "--no-such-option", "1"],
+        ["runs", "--yaml"],
+        ["predict", "a.png", "--top", "0"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments):
+    result = tl(*arguments, code=2)
+    assert result.stdout == ""
+    assert "Error" in result.stderr
+    assert not list_runs()
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "show", "nope"], ["show", "nope", "--debug"]])
+def test_debug_shows_where_before_and_after_the_command(arguments):
+    assert "Traceback" in tl(*arguments, code=1).stderr
+
+
+def test_an_unforeseen_error_is_one_sentence_too(monkeypatch):
+    def fail() -> None:
+        raise ZeroDivisionError("by nothing\nmore")
+
+    monkeypatch.setattr(queue, "refresh", fail)
+    result = tl("runs", code=1)
+    assert result.stderr == (
+        "Error: ZeroDivisionError: by nothing; this was not foreseen, --debug shows where it "
+        "happened.\n"
+    )
+
+
+def test_runs_lists_newest_first_and_says_demo_and_what_is_unreadable(own_folders):
+    write_run("older", created=1.0)
+    write_run("newer", created=2.0, state="failed", dataset="cifar100")
+    (own_folders / "runs" / "foreign").mkdir()
+    lines = tl("runs").stdout.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["newer", "older", "foreign"]
+    assert "failed" in lines[0]
+    assert "demo data" in lines[1]
+    assert "unreadable" in lines[2]
+    assert [one["run"] for one in as_json("runs")] == ["newer", "older", "foreign"]
+    assert as_json("runs")[2]["status"] == "unreadable"
+
+
+def test_no_runs_says_what_to_do():
+    assert "tl train" in tl("runs").stdout
+    assert as_json("runs") == []
+
+
+def test_show_has_the_figures_of_the_stored_documents():
+    run = write_run()
+    shown = as_json("show", run.id[-4:])
+    assert run.evaluation is not None
+    assert run.outcome is not None
+    assert shown["run"] == run.id
+    assert shown["status"] == "finished"
+    assert shown["demo"] is True
+    assert shown["test"]["top1"] == run.evaluation.top1.value
+    assert shown["test"]["top5"] == run.evaluation.top5.value
+    assert shown["test"]["top1_low"] < shown["test"]["top1"] < shown["test"]["top1_high"]
+    assert shown["seconds"] == {**run.outcome.cost.seconds, "total": 53.0}
+    text = tl("show", run.id).stdout
+    assert f"{100 * run.evaluation.top1.value:.1f} %" in text
+    assert "demo data" in text
+
+
+def test_show_and_train_print_the_same_keys_in_every_state(idle):
+    detached = as_json("train", "mobilenet_v2", "--dataset", "demo", "--detach")
+    write_run("done")
+    write_run("failed", state="failed")
+    keys = set(detached)
+    assert {"run", "status", "test", "seconds"} <= keys
+    for name in (detached["run"], "done", "failed"):
+        assert set(as_json("show", name)) == keys
+
+
+def test_an_unreadable_run_is_shown_as_such(own_folders):
+    run = write_run()
+    (run.folder / "status.json").write_text("{")
+    result = tl("show", run.id, code=1)
+    assert "status.json is damaged" in result.stderr
+    assert as_json("show", run.id)["status"] == "unreadable"
+
+
+def test_stop_and_delete_a_waiting_run(idle):
+    name = as_json("train", "vgg16", "--dataset", "demo", "--detach")["run"]
+    assert tl("stop", name).stdout == f"{name} is stopped.\n"
+    assert "nothing to stop" in tl("stop", name, code=1).stderr
+    assert tl("delete", name).stdout == f"Deleted {name}.\n"
+    assert list_runs() == []
+
+
+def test_compare_puts_runs_side_by_side():
+    better = write_run("better", skill=4.0, backbone="vgg16")
+    worse = write_run("worse", skill=1.0, seed=1)
+    text = tl("compare", "better", "worse").stdout
+    assert better.evaluation is not None
+    assert worse.evaluation is not None
+    assert f"{100 * better.evaluation.top1.value:.1f} %" in text
+    assert f"{100 * worse.evaluation.top1.value:.1f} %" in text
+    compared = as_json("compare", "better", "worse")
+    assert [run["run"] for run in compared["runs"]] == ["better", "worse"]
+
+
+def test_a_run_without_results_cannot_be_compared_or_asked(tmp_path):
+    write_run("waiting", state="failed")
+    assert "it is failed" in tl("compare", "waiting", code=1).stderr
+    assert "it is failed" in tl("predict", "a.png", "--run", "waiting", code=1).stderr
+
+
+def test_datasets_and_backbones_and_doctor_say_what_is_here():
+    sources = {source["name"]: source for source in as_json("datasets")}
+    assert sources["demo"]["found"]
+    assert not sources["cifar100"]["found"]
+    assert "TL_DATA_DIR" in sources["cifar100"]["to_do"]
+    assert "demo" in tl("datasets").stdout
+    rows = as_json("backbones")
+    assert {"resnet50", "vgg16", "mobilenet_v2"} <= {row["name"] for row in rows}
+    assert not any(row["weights"]["found"] for row in rows)
+    assert "mobilenet_v2" in tl("backbones").stdout
+    found = as_json("doctor")
+    assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["weights"]["vgg16"]["to_do"]
+    assert "TL_WEIGHTS_DIR" in tl("doctor").stdout
+
+
+def test_there_is_no_markup_in_what_users_name(own_folders):
+    (own_folders / "runs" / "[bold]x[").mkdir(parents=True)
+    assert "[bold]x[" in tl("runs").stdout

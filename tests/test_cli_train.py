@@ -1,0 +1,110 @@
+"""`tl train` following a run in another process."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from tl_core.cli.commands import app
+from tl_core.runs import queue
+from tl_core.runs.store import list_runs
+
+COMMAND = """
+import sys
+from tl_core.cli import main
+from tl_core.runs import queue
+count = int(sys.argv[1])
+queue._DISPATCHER = sys.argv[2:2 + count]
+sys.argv[1:2 + count] = []
+main()
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    """Return `tl` in a process of its own whose queue has the made-up worker."""
+    dispatcher = queue._DISPATCHER
+    return [sys.executable, "-c", COMMAND, str(len(dispatcher)), *dispatcher, *arguments]
+
+
+def test_train_shows_plain_lines_and_prints_one_object(journal):
+    arguments = ["train", "mobilenet_v2", "--dataset", "demo", "--epochs", "100", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    shown = json.loads(result.stdout)
+    assert shown["run"] == list_runs()[0].id
+    # The made-up worker leaves no results, and a run without them is not taken for finished.
+    assert list_runs()[0].status.state == "finished"
+    assert (result.exit_code, shown["status"]) == (1, "unreadable")
+    assert "Training the head: " in result.stderr
+    assert "\x1b" not in result.stderr
+    assert len(result.stderr.splitlines()) < 10
+
+
+@pytest.mark.parametrize("dataset", ["folder:refused", "folder:broken"])
+def test_a_failed_run_exits_with_1_and_says_why(journal, dataset):
+    result = CliRunner().invoke(app, ["train", "mobilenet_v2", "--dataset", dataset, "--json"])
+    assert result.exit_code == 1
+    shown = json.loads(result.stdout)
+    assert shown["status"] == "failed"
+    assert shown["message"]
+    assert shown["test"] is None
+    text = CliRunner().invoke(app, ["train", "mobilenet_v2", "--dataset", dataset])
+    assert text.exit_code == 1
+    assert shown["message"] in text.stdout
+    assert "Traceback" not in text.output
+
+
+def test_ctrl_c_stops_the_run_and_says_so(journal):
+    arguments = ["train", "mobilenet_v2", "--dataset", "demo", "--epochs", "1000"]
+    with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True) as tl:
+        assert tl.stderr is not None
+        while "Training the head" not in tl.stderr.readline():
+            assert tl.poll() is None
+        tl.send_signal(signal.SIGINT)
+        assert tl.wait(10) == 130
+        assert "Asked run" in tl.stderr.read()
+    deadline = time.monotonic() + 6
+    while list_runs()[0].status.state != "stopped":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_run_goes_on_when_the_command_is_killed(journal):
+    arguments = ["train", "mobilenet_v2", "--dataset", "demo", "--epochs", "100"]
+    with subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True) as tl:
+        assert tl.stderr is not None
+        while "Training the head" not in tl.stderr.readline():
+            assert tl.poll() is None
+        tl.kill()
+    deadline = time.monotonic() + 15
+    while list_runs()[0].status.state != "finished":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_terminal_gets_a_bar(journal):
+    arguments = ["train", "mobilenet_v2", "--dataset", "demo", "--epochs", "50"]
+    main, terminal = pty.openpty()
+    with subprocess.Popen(
+        command(*arguments),
+        stderr=terminal,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+    ) as tl:
+        os.close(terminal)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(main, 4096)
+            except OSError:
+                break
+        tl.wait(10)
+    os.close(main)
+    assert "━" in shown.decode()
+    assert re.search(r"\d+%", shown.decode())

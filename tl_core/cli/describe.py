@@ -1,0 +1,54 @@
+"""One run in words."""
+
+import typer
+
+from tl_core.cli.output import duration, err, print_facts, proportion, share, size
+from tl_core.runs.store import Run
+
+DEMO = "demo data"
+
+
+def print_run(run: Run) -> None:
+    """Print a run for people."""
+    if run.problem is not None:
+        err().print(f"{run.id} cannot be read: {run.problem}")
+        raise typer.Exit(1)
+    status, evaluation, outcome = run.status, run.evaluation, run.outcome
+    facts: list[tuple[str, object]] = [("run", run.id), ("state", status.state)]
+    if status.message:
+        facts.append(("message", status.message))
+    facts.append(("data", _data(run)))
+    if evaluation is not None:
+        facts += [
+            ("top-1", proportion(evaluation.top1)),
+            ("top-5", proportion(evaluation.top5)),
+            ("test images", evaluation.top1.n),
+            ("macro F1", share(evaluation.macro_f1)),
+        ]
+    if outcome is not None:
+        cost, weights = outcome.cost, outcome.weights
+        seconds = {**cost.seconds, "total": sum(cost.seconds.values())}
+        facts += [
+            ("validation", f"{share(outcome.val_accuracy)}, epoch {outcome.best_epoch}"),
+            ("time", ", ".join(f"{name} {duration(took)}" for name, took in seconds.items())),
+            ("an answer", f"{cost.ms_per_image:.1f} ms, 95 % under {cost.ms_per_image_p95:.1f} ms"),
+            ("in batches", f"{cost.images_per_second:.0f} images a second"),
+            ("model", f"{size(cost.model_bytes)}, {cost.parameters:,} parameters"),
+            ("memory", f"{size(cost.peak_memory_bytes)} at most"),
+            ("weights", f"{weights.kind}, {weights.file}" if weights.file else weights.kind),
+            ("engine", f"{outcome.engine}, {outcome.precision}"),
+            ("saved model", f"{share(outcome.saved_model_agreement)} the same answers"),
+        ]
+        facts += [("note", note) for note in outcome.notes]
+    facts += [("recipe", _changed(run)), ("folder", run.folder)]
+    print_facts(facts)
+
+
+def _data(run: Run) -> str:
+    name = run.recipe.dataset
+    return f"{DEMO} (proves nothing about photographs)" if name == "demo" else name
+
+
+def _changed(run: Run) -> str:
+    given = run.recipe.model_dump(exclude_defaults=True, exclude={"backbone", "dataset"})
+    return ", ".join(f"{name} {value}" for name, value in given.items())

@@ -1,0 +1,93 @@
+"""Watching a run from the outside, by the files it writes."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from tl_core.cli.output import duration, err
+from tl_core.runs.queue import refresh
+from tl_core.runs.store import Run, get_run, list_runs
+
+_LOOK = 0.25
+_REFRESH = 1.0
+_LINE = 3.0
+
+
+def follow(run: Run) -> Run:
+    """Show how `run` goes on until it has ended, and return it as it then is.
+
+    Shows a bar where stderr is a terminal, and elsewhere a line every few seconds.
+    """
+    console = err()
+    with (_bar if sys.stderr.isatty() else _lines)(console) as show:
+        refreshed = time.monotonic()
+        while True:
+            run = get_run(run.id)
+            show(_sentence(run), run.status.share)
+            if not run.active:
+                return run
+            if time.monotonic() - refreshed > _REFRESH:
+                refresh()
+                refreshed = time.monotonic()
+            time.sleep(_LOOK)
+
+
+Show = Callable[[str, float], None]
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Show]:
+    columns = (
+        BarColumn(24),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda sentence, share: progress.update(task, description=sentence, completed=share)
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[Show]:
+    last = ("", -_LINE)
+
+    def show(sentence: str, share: float) -> None:
+        nonlocal last
+        said, at = last
+        head = sentence.partition(":")[0]
+        if sentence != said and (time.monotonic() - at >= _LINE or head != said.partition(":")[0]):
+            console.print(f"{100 * share:3.0f} %  {sentence}")
+            last = sentence, time.monotonic()
+
+    yield show
+
+
+def _sentence(run: Run) -> str:
+    status = run.status
+    if status.state == "queued":
+        before = sum(
+            other.active and other.status.created < status.created for other in list_runs()
+        )
+        return f"Waiting for {before} other run{'s' * (before != 1)}" if before else "Starting"
+    if status.state == "stopping":
+        return "Stopping"
+    if not run.active:
+        return status.state.capitalize()
+    if status.phase is None:
+        return "Starting"
+    left = status.seconds_left
+    return f"{status.message}{_last(run)}" + (f", {duration(left)} left" if left else "")
+
+
+def _last(run: Run) -> str:
+    if run.status.phase not in ("head", "fine-tune"):
+        return ""
+    epochs = [line for line in run.metrics() if line.kind == "epoch"]
+    if not epochs or epochs[-1].val_accuracy is None:
+        return ""
+    return f", validation {100 * epochs[-1].val_accuracy:.1f} % after epoch {len(epochs)}"

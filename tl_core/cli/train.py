@@ -1,0 +1,53 @@
+"""`tl train`: ask for a run and see it through."""
+
+from typing import Annotated
+
+import typer
+
+from tl_core.cli.app import app
+from tl_core.cli.describe import print_run
+from tl_core.cli.follow import follow
+from tl_core.cli.output import Json, err, out, print_json
+from tl_core.cli.recipe_options import takes_recipe
+from tl_core.runs.queue import stop, submit
+from tl_core.runs.store import Run, get_run
+from tl_core.runs.summary import summary
+from tl_core.training.recipe import Recipe
+
+
+@app.command()
+@takes_recipe
+def train(
+    recipe: Recipe,
+    as_json: Json = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return at once; the run goes on by itself.")
+    ] = False,
+) -> None:
+    """Train a head on a pretrained network and measure it on the test set.
+
+    The run is put in the queue and goes on if this command is ended by anything but Ctrl-C, which
+    stops it.
+    """
+    run = submit(recipe)
+    if not detach:
+        run = _see_through(run)
+    if as_json:
+        print_json(summary(run))
+    elif detach:
+        out().print(run.id)
+    else:
+        print_run(run)
+    if not detach and run.outcome is None:
+        raise typer.Exit(1)
+
+
+def _see_through(run: Run) -> Run:
+    err().print(f"Run {run.id}")
+    try:
+        return follow(run)
+    except KeyboardInterrupt as interrupt:
+        if get_run(run.id).active:
+            stop(run)
+            err().print(f"Asked run {run.id} to stop; what it has so far stays in its folder.")
+        raise typer.Exit(130) from interrupt

@@ -1,0 +1,138 @@
+"""A run from its recipe to its folder: data, training, the test set once, the saved model."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.data.dataset import Dataset
+from tl_core.evaluation.document import Cost
+from tl_core.files import replacing, write_text
+from tl_core.runs.cost import SavedModel, measure
+from tl_core.runs.documents import DatasetInfo, Outcome, WeightsInfo
+from tl_core.runs.machine import machine, versions
+from tl_core.runs.memory import peak_memory
+from tl_core.runs.reporter import Reporter
+from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
+from tl_core.training.train import Trained, test_probabilities, train
+
+_CHECKED_IMAGES = 256
+
+
+def train_and_test(run: Run, reporter: Reporter) -> None:
+    """Do everything that the recipe of `run` asks for and leave the results in its folder.
+
+    Raises:
+        TransferLabError: data or weights are missing or damaged, or the choices do not fit them.
+        Stopped: a stop was asked for.
+    """
+    from tl_core.data import open_dataset
+    from tl_core.evaluation import evaluate
+
+    recipe = run.recipe
+    reporter.begin("data", 1, "data set")
+    dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit, progress=reporter)
+    if dataset.skipped:
+        reporter.note(f"{len(dataset.skipped)} unreadable pictures were skipped.")
+    trained = train(recipe, dataset, reporter)
+    probabilities = test_probabilities(trained, recipe, dataset, reporter)
+    labels = dataset.labels[dataset.test]
+
+    reporter.begin("save", 4, "steps")
+    with replacing(run.folder / PREDICTIONS) as path:
+        np.savez(
+            path,
+            probabilities=probabilities,
+            labels=labels,
+            validation_probabilities=trained.validation_probabilities,
+            validation_labels=dataset.labels[dataset.validation],
+        )
+    reporter.advance(1)
+    evaluation = evaluate(
+        probabilities,
+        labels,
+        dataset.class_names,
+        dataset.coarse_of_class,
+        dataset.coarse_names,
+    )
+    write_text(run.folder / EVALUATION, evaluation.model_dump_json())
+    reporter.advance(2)
+    with replacing(run.model_path) as path:
+        trained.model.save(path)
+    reporter.advance(3)
+    chosen = _spread(dataset, _CHECKED_IMAGES)
+    pictures = dataset.images.read(dataset.test[chosen])
+    saved = measure(run.model_path, pictures, probabilities[chosen])
+    outcome = _outcome(dataset, trained, saved, reporter)
+    write_text(run.folder / OUTCOME, outcome.model_dump_json(indent=1))
+
+
+def _outcome(dataset: Dataset, trained: Trained, saved: SavedModel, reporter: Reporter) -> Outcome:
+    weights = trained.weights
+    return Outcome(
+        dataset=_dataset_info(dataset),
+        weights=WeightsInfo(
+            kind=weights.kind,
+            file=weights.path.name if weights.path else None,
+            sha256=weights.sha256,
+            bytes=weights.bytes,
+        ),
+        engine=trained.engine,
+        precision=trained.precision,
+        feature_size=trained.feature_size,
+        cached_features=trained.cached_features,
+        best_epoch=trained.best_epoch,
+        epochs=trained.epochs,
+        val_accuracy=trained.val_accuracy,
+        val_loss=trained.val_loss,
+        cost=Cost(
+            seconds=reporter.seconds,
+            images_per_second=saved.images_per_second,
+            ms_per_image=saved.ms_per_image,
+            ms_per_image_p95=saved.ms_per_image_p95,
+            parameters=trained.model.count_params(),
+            trained_parameters=trained.trained_parameters,
+            model_bytes=saved.model_bytes,
+            peak_memory_bytes=peak_memory(),
+        ),
+        saved_model_agreement=saved.agreement,
+        notes=reporter.notes,
+        machine=machine(),
+        versions=versions(),
+    )
+
+
+def _dataset_info(dataset: Dataset) -> DatasetInfo:
+    coarse = dataset.coarse_of_class
+    return DatasetInfo(
+        name=dataset.name,
+        title=dataset.title,
+        is_demo=dataset.is_demo,
+        fingerprint=dataset.fingerprint,
+        test_fingerprint=_test_fingerprint(dataset),
+        resolution=dataset.images.shape[1],
+        class_names=dataset.class_names,
+        coarse_names=dataset.coarse_names,
+        coarse_of_class=None if coarse is None else tuple(coarse.tolist()),
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        test=len(dataset.test),
+        skipped=tuple(f"{skipped.path}: {skipped.reason}" for skipped in dataset.skipped),
+    )
+
+
+def _test_fingerprint(dataset: Dataset) -> str:
+    """Return what two runs share if they were tested on the same images in the same order.
+
+    Covers every label and up to 1,000 pictures spread over the test set: a folder's pictures would
+    each have to be decoded once more.
+    """
+    digest = hashlib.sha256("\n".join(dataset.class_names).encode())
+    digest.update(dataset.labels[dataset.test].astype(np.int64).tobytes())
+    digest.update(dataset.images.read(dataset.test[_spread(dataset, 1000)]).tobytes())
+    return digest.hexdigest()
+
+
+def _spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
+    """Return up to `most` positions spread evenly over the test set."""
+    return np.unique(np.linspace(0, len(dataset.test) - 1, most).astype(np.int64))

@@ -1,0 +1,112 @@
+"""A run in one dictionary, and which runs stand for their backbones."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from tl_core.evaluation.document import Evaluation
+from tl_core.runs.documents import Outcome
+from tl_core.runs.store import Run
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what `tl show --json` prints of `run`: the same keys for a run in any state.
+
+    Shares are in 0..1, times ISO 8601 in UTC, sizes in bytes. What is not known (yet) is None; a
+    run that cannot be read has the status 'unreadable' and its problem as the message.
+    """
+    readable = run.problem is None
+    recipe = run.recipe if readable else None
+    status = run.status if readable else None
+    outcome, evaluation = run.outcome, run.evaluation
+    return {
+        "run": run.id,
+        "status": status.state if status else "unreadable",
+        "message": status.message if status else run.problem,
+        "code": status.code if status else None,
+        "phase": status.phase if status else None,
+        "share": status.share if status else None,
+        "seconds_left": status.seconds_left if status else None,
+        "created": _time(status.created if status else None),
+        "started": _time(status.started if status else None),
+        "ended": _time(status.ended if status else None),
+        "backbone": recipe.backbone if recipe else None,
+        "preset": recipe.preset if recipe else None,
+        "dataset": recipe.dataset if recipe else None,
+        "demo": recipe.dataset == "demo" if recipe else None,
+        "recipe": recipe.model_dump(mode="json") if recipe else None,
+        "test": _test(evaluation) if evaluation else None,
+        "validation": _validation(outcome) if outcome else None,
+        "epochs": outcome.epochs if outcome else None,
+        "best_epoch": outcome.best_epoch if outcome else None,
+        "seconds": _seconds(run, outcome),
+        "cost": outcome.cost.model_dump(exclude={"seconds"}) if outcome else None,
+        "weights": outcome.weights.model_dump() if outcome else None,
+        "engine": outcome.engine if outcome else None,
+        "precision": outcome.precision if outcome else None,
+        "feature_size": outcome.feature_size if outcome else None,
+        "cached_features": outcome.cached_features if outcome else None,
+        "saved_model_agreement": outcome.saved_model_agreement if outcome else None,
+        "notes": list(outcome.notes) if outcome else [],
+        "machine": outcome.machine if outcome else None,
+        "versions": outcome.versions if outcome else None,
+        "folder": str(run.folder),
+    }
+
+
+def best_runs(runs: Iterable[Run]) -> list[Run]:
+    """Return the best finished run of each backbone on the data set of the newest finished one.
+
+    Best is the highest validation accuracy: the test set chooses nothing.
+    """
+    finished = [run for run in runs if run.outcome is not None]
+    if not finished:
+        return []
+    newest = max(finished, key=lambda run: run.status.created).recipe.dataset
+    best: dict[str, Run] = {}
+    for run in sorted(finished, key=_validation_accuracy):
+        if run.recipe.dataset == newest:
+            best[run.recipe.backbone] = run
+    return sorted(best.values(), key=_validation_accuracy, reverse=True)
+
+
+def _validation_accuracy(run: Run) -> float:
+    return run.outcome.val_accuracy if run.outcome else -1.0
+
+
+def _test(evaluation: Evaluation) -> dict[str, Any]:
+    top1, top5 = evaluation.top1, evaluation.top5
+    return {
+        "top1": top1.value,
+        "top1_low": top1.low,
+        "top1_high": top1.high,
+        "top5": top5.value,
+        "top5_low": top5.low,
+        "top5_high": top5.high,
+        "images": top1.n,
+        "loss": evaluation.loss,
+        "macro_precision": evaluation.macro_precision,
+        "macro_recall": evaluation.macro_recall,
+        "macro_f1": evaluation.macro_f1,
+    }
+
+
+def _validation(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "accuracy": outcome.val_accuracy,
+        "loss": outcome.val_loss,
+        "images": outcome.dataset.validation,
+    }
+
+
+def _seconds(run: Run, outcome: Outcome | None) -> dict[str, float]:
+    if outcome:
+        seconds = outcome.cost.seconds
+        return {**seconds, "total": sum(seconds.values())}
+    if run.problem is None and run.status.started and run.status.ended:
+        return {"total": run.status.ended - run.status.started}
+    return {}
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
