@@ -1,6 +1,69 @@
+"""Train: choose networks, data and a preset, see what it will take, and watch it learn."""
+
 import streamlit as st
 
-from pages.parts import shell
+from pages.parts import choose, shell
+from pages.parts.live import live, shown_runs
+from tl_core.errors import TransferLabError
+from tl_core.runs import queue
+
+NEW, LIVE = "New run", "Live"
 
 with shell.page("Train"):
     st.title("Train")
+    active = sum(run.active for run in shown_runs())
+    if "train_show" in st.session_state:
+        st.session_state["view"] = st.session_state.pop("train_show")
+    view = st.segmented_control(
+        "View",
+        [NEW, LIVE],
+        default=LIVE if active else NEW,
+        required=True,
+        format_func=lambda name: f"{name} ({active})" if name == LIVE and active else name,
+        key="view",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+
+    if view == LIVE:
+        live("Nothing trains at the moment. Choose networks under 'New run' and start them.")
+        st.stop()
+
+    st.subheader("Networks")
+    backbones = choose.choose_backbones()
+    if not backbones:
+        st.info("Tick at least one network to start from.", icon=":material/touch_app:")
+        st.stop()
+
+    st.subheader("What to train them on, and how")
+    with st.container(border=True):
+        data_place, preset_place, weights_place = st.columns(3, gap="medium")
+        with data_place:
+            dataset = choose.choose_data()
+        with preset_place:
+            preset = choose.choose_preset()
+        with weights_place:
+            weights = choose.choose_weights(backbones)
+        changed = choose.choose_fields(preset, backbones)
+
+    try:
+        recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
+    except TransferLabError as error:
+        st.error(str(error), icon=":material/error:")
+        recipes = []
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        count = "" if len(backbones) == 1 else f" {len(backbones)} networks"
+        if st.button(
+            f"Train{count}",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=not recipes,
+            key="start",
+        ):
+            for recipe in recipes:
+                queue.submit(recipe)
+            st.session_state["train_show"] = LIVE
+            st.rerun()
+        if recipes:
+            choose.show_estimate(recipes)

@@ -25,18 +25,28 @@ _LINKS = {
     PREDICT: ("Predict", ":material/image_search:"),
 }
 _HERE = Path(__file__).parent
+# What is chosen stands in the accent colour on a tint of it, which no accent does legibly on dark
+# paper while white also reads on it.
+_LEGIBLE = """<style>
+.st-key-page :is([role="radio"][aria-checked="true"], [role="tab"][aria-selected="true"]) {
+  color: inherit;
+}
+</style>"""
 _LOG = logging.getLogger("transfer_lab.app")
 
 
 @contextmanager
 def page(title: str) -> Iterator[None]:
     """Draw a page's frame around its body; a deep link runs a page without `app.py`."""
-    st.set_page_config(page_title=f"{title} · Transfer Lab", page_icon=_HERE / "mark.svg", layout="wide")
+    st.set_page_config(
+        page_title=f"{title} · Transfer Lab", page_icon=_HERE / "mark.svg", layout="wide"
+    )
     st.logo((_HERE / "logo.svg").read_text(), size="large")
     with st.container(horizontal=True, gap="small", key="navigation"):
         for target, (label, icon) in _LINKS.items():
             st.page_link(target, label=label, icon=icon)
-    with sentences():
+    st.html(_LEGIBLE)
+    with st.container(key="page"), sentences():
         yield
 
 
@@ -47,7 +57,7 @@ def sentences() -> Iterator[None]:
         yield
     except TransferLabError as error:
         st.error(str(error), icon=":material/error:")
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the reader gets a sentence, the log the rest
         _LOG.exception("A page failed")
         log = settings().artifacts / "app.log"
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,71 @@
+"""A Plotly figure that changes in place, keeping the reader's zoom, in the theme on the screen.
+
+`st.plotly_chart` is taken down and built anew whenever its data change; `Plotly.react` is not.
+The server learns late which theme a reader sees, so a figure is sent for both and the page takes
+its own. Plotly's script comes from the installed package, once a page, by a component of its own.
+"""
+
+import json
+from importlib.resources import files
+from typing import Protocol
+
+import plotly.graph_objects as go
+import streamlit as st
+
+_SCRIPT = (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
+
+_LIBRARY = st.components.v2.component(
+    "plotly_library",
+    html="<span></span>",
+    js=f"if (!window.Plotly) {{\n{_SCRIPT}\n}}\nexport default function () {{}}\n",
+)
+
+_CHART = st.components.v2.component(
+    "chart",
+    html='<div class="tl-chart" role="img"></div>',
+    css=".tl-chart {\n  background: var(--st-background-color);\n}",
+    isolate_styles=False,
+    js="""
+export default function ({ data, parentElement }) {
+  const chart = parentElement.querySelector(".tl-chart")
+  const paper = getComputedStyle(chart).backgroundColor.match(/[\\d.]+/g).map(Number)
+  const figure = paper[0] + paper[1] + paper[2] < 384 ? data.dark : data.light
+  chart.ariaLabel = data.alt
+  chart.style.height = `${figure.layout.height}px`
+  const draw = () => {
+    if (!chart.isConnected) return
+    if (!window.Plotly) return setTimeout(draw, 50)
+    window.Plotly.react(chart, figure.data, figure.layout, { displaylogo: false })
+    if (chart.observer) return
+    chart.observer = new ResizeObserver(() => window.Plotly.Plots.resize(chart))
+    chart.observer.observe(chart)
+  }
+  draw()
+  return () => {
+    chart.observer?.disconnect()
+    window.Plotly?.purge(chart)
+  }
+}
+""",
+)
+
+
+class Draw(Protocol):
+    """A figure of `tl_core.figures` with everything given but the theme."""
+
+    def __call__(self, *, dark: bool) -> go.Figure: ...
+
+
+def load_plotly() -> None:
+    """Send Plotly's script to the page; once, outside whatever runs every second."""
+    _LIBRARY(key="plotly_library", height=1)
+
+
+def chart(draw: Draw, *, key: str, alt: str) -> None:
+    """Draw a figure, or bring the one under `key` up to date."""
+    themes = {"light": draw(dark=False), "dark": draw(dark=True)}
+    for figure in themes.values():
+        # The same value at each draw is what tells Plotly to keep the reader's zoom.
+        figure.update_layout(uirevision=key)
+    data = {name: json.loads(figure.to_json()) for name, figure in themes.items()}
+    _CHART(key=key, data={**data, "alt": alt})

@@ -1,0 +1,156 @@
+"""What a new run is made of: networks, data, a preset, and every other choice behind it."""
+
+from typing import Any
+
+import streamlit as st
+
+from pages.parts import machine, words
+from pages.parts.recipe_form import recipe_fields
+from tl_core.backbones.table import BACKBONES, Backbone
+from tl_core.backbones.weights import WeightsReport
+from tl_core.data.sources import FOLDER
+from tl_core.errors import TransferLabError
+from tl_core.training.estimate import estimate
+from tl_core.training.presets import DEFAULT_PRESET, PRESETS, preset_choices
+from tl_core.training.recipe import Recipe, make_recipe
+
+_WEIGHTS = {"imagenet": "ImageNet", "random": "Random (a baseline)"}
+
+
+def choose_backbones() -> list[str]:
+    """Draw a card for each network and return the names of those that are ticked."""
+    reports = machine.weights_reports()
+    chosen = []
+    with st.grid(4, min_column_width=250, gap="small") as grid:
+        for name, row in BACKBONES.items():
+            with grid.container(border=True, height="stretch", gap="xsmall"):
+                if _card(row, reports[name]):
+                    chosen.append(name)
+    return chosen
+
+
+def _card(row: Backbone, weights: WeightsReport) -> bool:
+    ticked = st.checkbox(
+        f"{words.dot(row.name)} **{row.title}**",
+        value=row.name == "mobilenet_v2",
+        key=f"backbone_{row.name}",
+        persist_state="session",
+    )
+    st.caption(row.character)
+    st.space("stretch")
+    # Four bytes a parameter: the weights are stored in float32.
+    size = words.megabytes(4 * row.parameters)
+    st.markdown(f":small[{words.millions(row.parameters)} parameters · {size} · {row.year}]")
+    if weights.found:
+        st.badge("weights here", icon=":material/check:", color="green")
+    else:
+        st.badge("weights not here", icon=":material/download:", color="gray", help=weights.to_do)
+    return ticked
+
+
+def choose_data() -> str:
+    """Draw the choice of data and return its name in a recipe; a folder may still lack its path."""
+    reports = {report.name: report for report in machine.data_sources()}
+    first = "cifar100" if reports["cifar100"].found else "demo"
+    name = st.segmented_control(
+        "Data",
+        list(reports),
+        default=first,
+        required=True,
+        format_func=lambda name: reports[name].title,
+        wrap=True,
+        key="train_data",
+        persist_state="session",
+    )
+    report = reports[name]
+    if name.startswith(FOLDER):
+        path = st.text_input(
+            "Its path on this machine",
+            key="train_folder",
+            persist_state="session",
+            placeholder="/home/me/pictures",
+        )
+        st.caption(report.detail)
+        return FOLDER + path.strip()
+    st.caption(report.detail if report.found else report.to_do)
+    return name
+
+
+def choose_preset() -> str:
+    """Draw the presets and return the chosen one's name."""
+    preset = st.segmented_control(
+        "Preset",
+        list(PRESETS),
+        default=DEFAULT_PRESET,
+        required=True,
+        format_func=lambda name: PRESETS[name].title,
+        wrap=True,
+        key="train_preset",
+        persist_state="session",
+    )
+    st.caption(PRESETS[preset].sentence)
+    return preset
+
+
+def choose_weights(backbones: list[str]) -> str:
+    """Draw the choice of weights and say which of the networks' files are missing."""
+    reports = machine.weights_reports()
+    weights = st.segmented_control(
+        "Weights",
+        list(_WEIGHTS),
+        default="imagenet" if any(report.found for report in reports.values()) else "random",
+        required=True,
+        format_func=_WEIGHTS.__getitem__,
+        wrap=True,
+        key="train_weights",
+        persist_state="session",
+    )
+    missing = [BACKBONES[name].title for name in backbones if not reports[name].found]
+    if weights == "random":
+        st.caption("The network has learned nothing yet: what any pretrained one must beat.")
+    elif missing:
+        st.caption(
+            f"Not on this machine: {', '.join(missing)}. They are downloaded when the run starts; "
+            "without a network the run fails and says which file to put where."
+        )
+    else:
+        st.caption("What the network learned from 1.3 million photographs.")
+    return weights
+
+
+def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
+    """Draw every other field, filled in by the preset, and return those that were changed."""
+    expander = st.expander("Every choice of the recipe", icon=":material/tune:")
+    with expander:
+        st.caption(
+            "Filled in by the preset; what you change holds for every chosen network. "
+            "The question mark says what a field does."
+        )
+        return recipe_fields(preset_choices(preset, backbones[0]), key=f"{preset}_{backbones[0]}")
+
+
+def make_recipes(
+    backbones: list[str], dataset: str, preset: str, weights: str, changed: dict[str, Any]
+) -> list[Recipe]:
+    """Return one recipe a network; raises TransferLabError where a choice is impossible."""
+    if dataset == FOLDER:
+        raise TransferLabError("Give the path of the folder that holds your pictures.")
+    machine.counted(dataset)
+    return [
+        make_recipe(
+            **preset_choices(preset, name) | {"dataset": dataset, "weights": weights} | changed
+        )
+        for name in backbones
+    ]
+
+
+def show_estimate(recipes: list[Recipe]) -> None:
+    """Say how long the recipes will take together, and what they will leave on the disk."""
+    counts = machine.counted(recipes[0].dataset)
+    estimates = [estimate(recipe, counts.labelled, counts.test) for recipe in recipes]
+    time = words.duration(sum(one.seconds for one in estimates))
+    disk = words.megabytes(sum(one.disk_bytes for one in estimates))
+    basis = (
+        "" if all(one.measured for one in estimates) else ", guessed until this machine has run it"
+    )
+    st.markdown(f"About **{time}** :gray[and {disk} of disk{basis}]")

@@ -1,0 +1,45 @@
+"""What was found on this machine, and what to do about what was not."""
+
+import streamlit as st
+
+from pages.parts import machine, words
+from tl_core.backbones.table import BACKBONES
+from tl_core.runs.machine import machine as this_machine
+from tl_core.runs.machine import versions
+from tl_core.settings import settings
+
+_YES = ":green[:material/check_circle:]"
+_NO = ":gray[:material/radio_button_unchecked:]"
+
+
+def found_here() -> None:
+    """Draw the data, weights and engine that are here, and what to do for what is not."""
+    st.subheader("On this machine")
+    data, weights, engine = st.columns(3, gap="small")
+    with data.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**Data**")
+        for source in machine.data_sources():
+            st.markdown(f"{_YES if source.found else _NO} {source.title}")
+            st.caption(source.detail if source.found else source.to_do)
+    with weights.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**Pretrained weights**")
+        reports = machine.weights_reports()
+        for name, report in reports.items():
+            st.markdown(
+                f"{_YES if report.found else _NO} {words.dot(name)} {BACKBONES[name].title}",
+                help=report.where or report.to_do,
+            )
+        if not all(report.found for report in reports.values()):
+            st.caption(
+                "Missing ones are downloaded by the first run that needs them. Without a network, "
+                "the question mark says which file to put where."
+            )
+    with engine.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**Engine**")
+        facts, installed = this_machine(), versions()
+        st.markdown(f"{facts['processor']}")
+        st.caption(f"{facts['cores']} cores · {facts['memory']} memory")
+        for name in ("tensorflow", "keras", "openvino"):
+            there = installed[name] != "not installed"
+            st.markdown(f"{_YES if there else _NO} {name} :gray[{installed[name]}]")
+        st.caption(f"Runs and caches lie in {settings().artifacts}")

@@ -1,0 +1,115 @@
+"""The runs that wait and train, as they go: how far they are, their curves, and stop."""
+
+import time
+from functools import partial
+
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.chart import chart, load_plotly
+from pages.parts.curves import curve
+from pages.parts.shell import COMPARE, PREDICT, sentences
+from tl_core.figures.curves import training_curves
+from tl_core.progress import PHASE_TITLES
+from tl_core.runs import queue
+from tl_core.runs.store import Run, get_run, list_runs
+
+_EVERY = 1.0
+_RECENT = 30 * 60
+_MOST_ENDED = 4
+
+
+def shown_runs() -> list[Run]:
+    """Return what trains, then what waits in its order, then what has lately ended."""
+    runs = [run for run in list_runs() if not run.problem]
+    active = sorted(
+        (run for run in runs if run.active),
+        key=lambda run: (run.status.state == "queued", run.status.created),
+    )
+    ended = [run for run in runs if time.time() - (run.status.ended or 0) < _RECENT]
+    return active + ended[:_MOST_ENDED]
+
+
+def live(start_new: str) -> None:
+    """Draw the live view; it looks again every second for as long as something runs.
+
+    `start_new` is what to do where there is nothing to show, in a sentence.
+    """
+    queue.refresh()
+    runs = shown_runs()
+    if not runs:
+        st.caption(start_new)
+        return
+    load_plotly()
+    going = any(run.active for run in runs)
+    st.fragment(_view, run_every=_EVERY if going else None)(going)
+
+
+def _view(going: bool) -> None:
+    with sentences():
+        queue.refresh()
+        runs = shown_runs()
+        if going and not any(run.active for run in runs):
+            # The whole page once more, so that it stops looking and shows what there is to do now.
+            st.rerun()
+        for run in runs:
+            _card(run)
+        curves = [curve(run) for run in runs]
+        drawn = [data for data in curves if data.points]
+        if not drawn:
+            st.caption("Curves appear here as soon as the first steps are trained.")
+            return
+        with st.container(border=True):
+            for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+                with place:
+                    chart(
+                        partial(training_curves, drawn, metric),
+                        key=f"live_{metric}",
+                        alt=f"{metric.capitalize()} of {len(drawn)} runs while training, by epoch",
+                    )
+
+
+def _card(run: Run) -> None:
+    status = run.status
+    with st.container(border=True, key=f"run_{run.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"{words.dot(run.recipe.backbone)} **{words.run_title(run)}** "
+                f"{words.STATE_BADGES[status.state]} {words.marks(run)}"
+            )
+            if status.state in ("queued", "running"):
+                st.space("stretch")
+                st.button(
+                    "Stop",
+                    icon=":material/stop_circle:",
+                    key=f"stop_{run.id}",
+                    on_click=_stop,
+                    args=(run.id,),
+                )
+        if status.state in ("running", "stopping"):
+            st.progress(min(max(status.share, 0.0), 1.0), _progress(run))
+        elif run.evaluation:
+            top1 = run.evaluation.top1
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(
+                    f"Top-1 **{words.percent(top1.value)}** "
+                    f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images]"
+                )
+                st.page_link(COMPARE, label="Compare", icon=":material/leaderboard:")
+                st.page_link(PREDICT, label="Predict", icon=":material/image_search:")
+        elif status.message:
+            st.caption(status.message)
+
+
+def _progress(run: Run) -> str:
+    status = run.status
+    parts = [PHASE_TITLES[status.phase] if status.phase else "Starting"]
+    parts.append(f"{status.share:.0%}")
+    if status.seconds_left is not None:
+        parts.append(f"about {words.duration(status.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _stop(run_id: str) -> None:
+    with sentences():
+        queue.stop(get_run(run_id))

@@ -1,0 +1,38 @@
+"""What lies on this machine, looked up at most once a minute."""
+
+import streamlit as st
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.backbones.weights import WeightsReport, report
+from tl_core.data import SourceReport, sources
+from tl_core.data.counts import ImageCounts, image_counts
+from tl_core.settings import settings
+
+# Looking up weights reads whole files where Keras publishes a hash.
+_KEPT_FOR = 60.0
+
+
+def data_sources() -> list[SourceReport]:
+    """Return where each data set was found, or why not."""
+    return _data_sources(str(settings()))
+
+
+def weights_reports() -> dict[str, WeightsReport]:
+    """Return by backbone whether its ImageNet weights lie here."""
+    return _weights_reports(str(settings()))
+
+
+@st.cache_data(ttl=_KEPT_FOR, max_entries=16, show_spinner=False)
+def counted(dataset: str) -> ImageCounts:
+    """Return how many images a data set holds; raises TransferLabError where it cannot be used."""
+    return image_counts(dataset)
+
+
+@st.cache_data(ttl=_KEPT_FOR, max_entries=8, show_spinner=False)
+def _data_sources(settings_in_force: str) -> list[SourceReport]:
+    return sources()
+
+
+@st.cache_data(ttl=_KEPT_FOR, max_entries=8, show_spinner=False)
+def _weights_reports(settings_in_force: str) -> dict[str, WeightsReport]:
+    return {name: report(row) for name, row in BACKBONES.items()}

@@ -1,0 +1,71 @@
+"""The one obvious thing to do next, given what is on this machine."""
+
+import streamlit as st
+
+from pages.parts import machine, words
+from pages.parts.shell import COMPARE, TRAIN
+from tl_core.backbones.table import BACKBONES
+from tl_core.runs import queue
+from tl_core.runs.store import Run
+from tl_core.training.presets import preset_choices
+from tl_core.training.recipe import Recipe, make_recipe
+
+DEMO_BACKBONES = ("mobilenet_v2",)
+
+
+def demo_recipe(backbone: str) -> Recipe:
+    """Return a recipe that needs nothing but this installation and takes about a minute."""
+    return make_recipe(
+        **preset_choices("quick", backbone)
+        | {"dataset": "demo", "weights": "random", "limit": 2000, "input_size": 32}
+    )
+
+
+def next_step(runs: list[Run]) -> None:
+    """Draw the card that says what to do now, with its button."""
+    sources = {report.name: report for report in machine.data_sources()}
+    weights = [name for name, report in machine.weights_reports().items() if report.found]
+    active = [run for run in runs if run.active]
+    real = [run for run in runs if run.evaluation and run.recipe.dataset != "demo"]
+    demo = [run for run in runs if run.evaluation and run.recipe.dataset == "demo"]
+    with st.container(border=True):
+        if active:
+            many = "A run is" if len(active) == 1 else f"{len(active)} runs are"
+            st.subheader(f"{many} on the way")
+            st.write("Watch the curves as they grow; closing this tab changes nothing.")
+            _link(TRAIN, "Watch it train", ":material/monitoring:", view="Live")
+        elif len(real) > 1 or (demo and len(demo) > 1 and not real):
+            st.subheader("Compare what you have trained")
+            st.write("Accuracy with its uncertainty, cost, and the curves over each other.")
+            _link(COMPARE, "Compare runs", ":material/leaderboard:")
+        elif sources["cifar100"].found and weights:
+            names = " or ".join(BACKBONES[name].title for name in weights[:3])
+            st.subheader("Train a pretrained network on CIFAR-100")
+            st.write(f"The data is here, and so are the weights of {names}.")
+            _link(TRAIN, "Choose what to train", ":material/model_training:")
+        elif demo:
+            st.subheader("Train another network beside it")
+            st.write("One run alone decides nothing: train a second one on the same data.")
+            _link(TRAIN, "Choose what to train", ":material/model_training:")
+        else:
+            st.subheader("Try it on the demo data")
+            title = BACKBONES[DEMO_BACKBONES[0]].title
+            st.write(
+                f"One click trains {title} on pictures made by code. It needs no data, no weights "
+                f"and no network, takes about a minute, and shows every page at work. "
+                f"{words.DEMO_BADGE}"
+            )
+            if st.button(
+                "Try it on the demo data",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="try_demo",
+            ):
+                for name in DEMO_BACKBONES:
+                    queue.submit(demo_recipe(name))
+                st.switch_page(TRAIN, query_params={"view": "Live"})
+
+
+def _link(target: str, label: str, icon: str, **query_params: str) -> None:
+    if st.button(label, type="primary", icon=icon, key="next_step"):
+        st.switch_page(target, query_params=query_params)

@@ -1,0 +1,109 @@
+"""One way to say a thing: the words, marks and numbers that several pages show."""
+
+import time
+
+import streamlit as st
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.evaluation.document import Proportion
+from tl_core.runs.documents import State
+from tl_core.runs.store import Run
+from tl_core.training.presets import PRESETS
+
+STATE_BADGES: dict[State, str] = {
+    "queued": ":gray-badge[:material/schedule: waiting]",
+    "running": ":blue-badge[:material/play_arrow: training]",
+    "stopping": ":orange-badge[:material/hourglass: stopping]",
+    "stopped": ":gray-badge[:material/stop: stopped]",
+    "interrupted": ":orange-badge[:material/bolt: interrupted]",
+    "failed": ":red-badge[:material/error: failed]",
+    "finished": ":green-badge[:material/check: finished]",
+}
+DEMO_BADGE = ":violet-badge[:material/science: demo data]"
+RANDOM_BADGE = ":gray-badge[random weights]"
+
+
+def dot(backbone: str) -> str:
+    """Return a mark in the colour that this backbone has everywhere."""
+    return f':color[●]{{foreground="{BACKBONES[backbone].colour}"}}'
+
+
+def short(run: Run) -> str:
+    """Return the part of a run's id that tells it from its siblings."""
+    return run.id.rsplit("-", 1)[-1]
+
+
+def preset_title(preset: str | None) -> str:
+    """Return a preset's title; a recipe of one's own has none."""
+    return PRESETS[preset].title if preset in PRESETS else "Own recipe"
+
+
+def run_title(run: Run) -> str:
+    """Return a run's name for people: backbone, preset and what tells it from its siblings."""
+    recipe = run.recipe
+    return f"{BACKBONES[recipe.backbone].title} · {preset_title(recipe.preset)} · {short(run)}"
+
+
+def marks(run: Run) -> str:
+    """Return the badges that a result of this run is never shown without."""
+    recipe = run.recipe
+    found = [DEMO_BADGE] if recipe.dataset == "demo" else []
+    return " ".join(found + ([RANDOM_BADGE] if recipe.weights == "random" else []))
+
+
+def dataset_title(run: Run) -> str:
+    """Return the data set's title; before a run has opened its data, the name in its recipe."""
+    return run.outcome.dataset.title if run.outcome else run.recipe.dataset
+
+
+def percent(share: float) -> str:
+    """Return a share of 0..1 as people read it."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(proportion: Proportion) -> str:
+    """Return the 95 % interval of a share."""
+    return f"{100 * proportion.low:.1f} – {100 * proportion.high:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(moment: float) -> str:
+    """Return how long ago a Unix time was."""
+    seconds = time.time() - moment
+    if seconds < 60:
+        return "just now"
+    if seconds < 86_400:
+        return f"{duration(seconds)} ago"
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+def megabytes(size: float) -> str:
+    """Return bytes in megabytes."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
+
+
+def millions(count: int) -> str:
+    """Return a number of parameters."""
+    return f"{count / 1e6:.1f} M"
+
+
+def empty(sentence: str, target: str, label: str, icon: str) -> None:
+    """Say what is missing and where to get it."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(sentence, text_alignment="center")
+        if st.button(label, icon=icon, type="primary", key=f"empty_{target}"):
+            st.switch_page(target)
+
+
+def is_demo(run: Run) -> bool:
+    """Return whether what this run shows proves nothing about real pictures."""
+    return run.outcome.dataset.is_demo if run.outcome else run.recipe.dataset == "demo"

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tl_core.data import open_dataset
+from tl_core.data.counts import image_counts
+from tl_core.errors import TransferLabError
+
+
+def test_the_demo_is_counted_as_it_opens() -> None:
+    dataset = open_dataset("demo")
+    counts = image_counts("demo")
+    assert counts.test == len(dataset.test)
+    assert counts.labelled == len(dataset.train) + len(dataset.validation)
+
+
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_folder_is_counted_as_it_opens(tmp_path: Path, split: str) -> None:
+    for name in ("cat", "dog"):
+        for part, many in ((split, 20), *((("test/", 7),) if split else ())):
+            folder = tmp_path / "pictures" / part / name
+            folder.mkdir(parents=True)
+            for number in range(many):
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
+    dataset = open_dataset(f"folder:{tmp_path}/pictures")
+    counts = image_counts(f"folder:{tmp_path}/pictures")
+    assert counts.test == len(dataset.test)
+    assert counts.labelled == len(dataset.train) + len(dataset.validation)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "folder:", "folder:/nowhere/at/all"])
+def test_what_is_not_there_is_said(name: str) -> None:
+    with pytest.raises(TransferLabError):
+        image_counts(name)

@@ -1,0 +1,47 @@
+"""How many images a source holds, told without opening it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tl_core.data.cifar_files import COUNTS
+from tl_core.data.demo import TEST_PER_CLASS, TRAIN_PER_CLASS
+from tl_core.data.demo_shapes import SHAPES, TEXTURES
+from tl_core.data.folder_scan import scan
+from tl_core.data.sources import FOLDER
+from tl_core.data.splits import TEST_SHARE
+from tl_core.errors import TransferLabError
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """Images for training and validation together, and images of the test set."""
+
+    labelled: int
+    test: int
+
+
+def image_counts(name: str) -> ImageCounts:
+    """Return how many images `name` (as `open_dataset` takes it) holds.
+
+    A folder's files are counted by name: pictures that cannot be read are among them, and a test
+    set that is to be held out counts with its share.
+
+    Raises:
+        TransferLabError: there is no such data, or the folder holds no class folders.
+    """
+    if name.startswith(FOLDER) and name != FOLDER:
+        found = scan(Path(name.removeprefix(FOLDER)).expanduser().resolve())
+        pictures = len(found.pictures)
+        given = sum(picture.split == "test" for picture in found.pictures)
+        test = given or round(TEST_SHARE * pictures)
+        return ImageCounts(pictures - test, test)
+    classes = len(SHAPES) * len(TEXTURES)
+    known = {
+        "cifar100": ImageCounts(COUNTS["train"], COUNTS["test"]),
+        "demo": ImageCounts(classes * TRAIN_PER_CLASS, classes * TEST_PER_CLASS),
+    }
+    if name not in known:
+        raise TransferLabError(
+            f"There is no dataset {name!r}; choose {', '.join(known)} or {FOLDER}<path>."
+        )
+    return known[name]
