@@ -8,7 +8,7 @@ import pytest
 from tl_core.data import open_dataset
 from tl_core.progress import Progress
 from tl_core.training.recipe import Recipe, make_recipe
-from tl_core.training.train import Trained, test_probabilities, train
+from tl_core.training.train import Trained, train
 
 LIMIT = 400
 TINY = {"dataset": "demo", "limit": LIMIT, "weights": "random", "input_size": 32, "epochs": 3}
@@ -36,7 +36,7 @@ def run(backbone: str, **choices: object) -> tuple[Recipe, Trained, np.ndarray, 
     dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit)
     heard = Heard()
     trained = train(recipe, dataset, heard)
-    return recipe, trained, test_probabilities(trained, recipe, dataset, heard), heard
+    return recipe, trained, trained.answer(dataset.test, "test"), heard
 
 
 def saved_answers(trained: Trained, folder: Path, pictures: np.ndarray) -> np.ndarray:

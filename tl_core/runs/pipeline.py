@@ -14,7 +14,7 @@ from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
-from tl_core.training.train import Trained, test_probabilities, train
+from tl_core.training.train import Trained, train
 
 _CHECKED_IMAGES = 256
 
@@ -31,11 +31,17 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
 
     recipe = run.recipe
     reporter.begin("data", 1, "data set")
-    dataset = open_dataset(recipe.dataset, seed=recipe.seed, limit=recipe.limit, progress=reporter)
+    dataset = open_dataset(
+        recipe.dataset,
+        seed=recipe.seed,
+        limit=recipe.limit,
+        resolution=recipe.size,
+        progress=reporter,
+    )
     if dataset.skipped:
         reporter.note(f"{len(dataset.skipped)} unreadable pictures were skipped.")
     trained = train(recipe, dataset, reporter)
-    probabilities = test_probabilities(trained, recipe, dataset, reporter)
+    probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]
 
     reporter.begin("save", 4, "steps")

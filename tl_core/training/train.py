@@ -12,7 +12,6 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.table import Backbone, backbone
 from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data.dataset import Dataset
-from tl_core.features.extract import extract, extract_boundary
 from tl_core.progress import Phase, Progress
 from tl_core.training import rates
 from tl_core.training.assemble import assemble
@@ -20,14 +19,13 @@ from tl_core.training.batches import Examples
 from tl_core.training.fine_tune import top_policy, trainable_top
 from tl_core.training.fit import Fitted, fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
+from tl_core.training.inputs import Extracted, Inputs, Views
 from tl_core.training.loop import Loop
 from tl_core.training.optimizers import make_optimizer
-from tl_core.training.recipe import Recipe, View
+from tl_core.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
-
-Views = tuple[View | None, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Trained:
 def train(recipe: Recipe, dataset: Dataset, progress: Progress) -> Trained:
     """Train as `recipe` says on the training images, choosing the best epoch by validation.
 
-    The test images are not looked at; `test_probabilities` does that, once, afterwards.
+    The test images are not looked at; `Trained.answer` does that, once, afterwards.
 
     Raises:
         TransferLabError: weights are missing or damaged, or there is no room for the features.
@@ -70,13 +68,6 @@ def train(recipe: Recipe, dataset: Dataset, progress: Progress) -> Trained:
     return run.train()
 
 
-def test_probabilities(
-    trained: Trained, recipe: Recipe, dataset: Dataset, progress: Progress
-) -> NDArray[np.float32]:
-    """Return the trained model's probabilities for the test set, in the order of `Dataset.test`."""
-    return trained.answer(dataset.test, "test")
-
-
 class _Run:
     """The steps of one training run, with what they share."""
 
@@ -86,6 +77,7 @@ class _Run:
         self.row = row
         self.progress = progress
         self.weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
+        self.inputs = Inputs(recipe, dataset, row, self.weights, progress)
         self.pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
         self.classes = len(dataset.class_names)
         self.answer_views: Views = (None, "flip") if recipe.test_views else (None,)
@@ -94,19 +86,18 @@ class _Run:
         self.pool_views: Views = (*self.answer_views, *extra)
 
     def train(self) -> Trained:
-        frozen = self.frozen(self.pool, self.pool_views, "features")
-        features, self.engine, self.precision, cached = frozen
-        training, validation = self.split([(array,) for array in features])
-        mean, variance = feature_statistics(features[0], training.rows)
+        frozen = self.inputs.frozen(self.pool, self.pool_views, "features")
+        training, validation = self.split(frozen)
+        mean, variance = feature_statistics(training.views[0][0], training.rows)
         head = self.head(mean, variance, "mixed_bfloat16", training=True)
         fitted, loop = self.fit_head(head, training, validation)
         final_head = self.head(mean, variance, "float32", training=False)
         base = build_backbone(self.row, self.weights, self.recipe.size)
-        examples: Callable[[NDArray[np.int64], Phase], Examples] = self.frozen_examples
+        extracted = self.inputs.frozen
         trained_parameters = head.count_params()
         if self.recipe.fine_tune_blocks:
             fitted, loop, validation = self.fine_tune(head, base, fitted)
-            examples = self.boundary_examples
+            extracted = self.inputs.boundary
             trained_parameters = sum(int(np.prod(v.shape)) for v in loop.model.trainable_variables)
         assert fitted is not None, "a recipe trains the head, the top blocks, or both"
         copy_head(head, final_head)
@@ -120,17 +111,18 @@ class _Run:
         )
 
         def answer(indices: NDArray[np.int64], phase: Phase) -> NDArray[np.float32]:
-            return self.mean_of_views(loop, examples(indices, phase))
+            found = extracted(indices, self.answer_views, phase)
+            return self.mean_of_views(loop, self.inputs.in_order(found, indices))
 
         validation_probabilities = self.mean_of_views(loop, validation)
         val_loss, val_accuracy, _ = quality(validation_probabilities, validation)
         return Trained(
             model=model,
             weights=self.weights,
-            engine=self.engine,
-            precision=self.precision,
+            engine=frozen.engine,
+            precision=frozen.precision,
             feature_size=len(mean),
-            cached_features=cached,
+            cached_features=frozen.cached,
             best_epoch=fitted.best_epoch,
             epochs=fitted.epochs,
             val_loss=val_loss,
@@ -185,8 +177,8 @@ class _Run:
         self, head: "keras.Sequential", base: "keras.Model", before: Fitted | None
     ) -> tuple[Fitted, Loop, Examples]:
         recipe = self.recipe
-        pairs = self.boundaries(self.pool, self.pool_views, "features")
-        training, validation = self.split(pairs)
+        extracted = self.inputs.boundary(self.pool, self.pool_views, "features")
+        training, validation = self.split(extracted)
         policy = top_policy(base, recipe)
         tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
         steps = max(len(training) // recipe.fine_tune_batch_size, 1)
@@ -216,9 +208,9 @@ class _Run:
         base.set_weights(tuned.get_weights())
         return fitted, loop, validation
 
-    def split(self, views: list[tuple[NDArray[np.generic], ...]]) -> tuple[Examples, Examples]:
-        """Return training and validation examples over arrays whose rows follow the pool."""
-        by_view = dict(zip(self.pool_views, views, strict=True))
+    def split(self, extracted: Extracted) -> tuple[Examples, Examples]:
+        """Return training and validation examples; the extracted rows follow the pool."""
+        by_view = dict(zip(self.pool_views, extracted.views, strict=True))
 
         def part(indices: NDArray[np.int64], chosen: Views) -> Examples:
             rows = np.searchsorted(self.pool, indices)
@@ -231,87 +223,7 @@ class _Run:
             part(self.dataset.validation, self.answer_views),
         )
 
-    def frozen(
-        self, indices: NDArray[np.int64], views: Views, phase: Phase
-    ) -> tuple[list[NDArray[np.generic]], str, str, bool]:
-        self.progress.begin(phase, len(indices) * len(views), "images")
-        found = []
-        for number, view in enumerate(views):
-            features = extract(
-                self.dataset,
-                indices,
-                self.row,
-                self.weights,
-                self.recipe.size,
-                pooled=self.recipe.pooled_layers,
-                view=view,
-                engine=self.recipe.engine,
-                precision=self.recipe.precision,
-                seed=self.recipe.seed,
-                on_batch=self.counter(number * len(indices)),
-            )
-            for note in features.notes:
-                self.progress.note(note)
-            if not features.cached:
-                rates.remember(rates.features_key(self.recipe), len(indices), features.seconds)
-            found.append(features)
-        return (
-            [features.values for features in found],
-            found[0].engine,
-            found[0].precision,
-            all(features.cached for features in found),
-        )
-
-    def boundaries(
-        self, indices: NDArray[np.int64], views: Views, phase: Phase
-    ) -> list[tuple[NDArray[np.generic], ...]]:
-        self.progress.begin(phase, len(indices) * len(views), "images")
-        pairs: list[tuple[NDArray[np.generic], ...]] = []
-        for number, view in enumerate(views):
-            boundary = extract_boundary(
-                self.dataset,
-                indices,
-                self.row,
-                self.weights,
-                self.recipe.size,
-                self.recipe.fine_tune_blocks,
-                pooled=self.recipe.pooled_layers,
-                view=view,
-                engine=self.recipe.engine,
-                precision=self.recipe.precision,
-                seed=self.recipe.seed,
-                on_batch=self.counter(number * len(indices)),
-            )
-            for note in boundary.notes:
-                self.progress.note(note)
-            low = (boundary.low,) if boundary.low.shape[1] else ()
-            pairs.append((boundary.activations, *low))
-        return pairs
-
-    def frozen_examples(self, indices: NDArray[np.int64], phase: Phase) -> Examples:
-        features = self.frozen(indices, self.answer_views, phase)[0]
-        return self.in_order([(array,) for array in features], indices)
-
-    def boundary_examples(self, indices: NDArray[np.int64], phase: Phase) -> Examples:
-        return self.in_order(self.boundaries(indices, self.answer_views, phase), indices)
-
-    def in_order(
-        self, views: list[tuple[NDArray[np.generic], ...]], indices: NDArray[np.int64]
-    ) -> Examples:
-        return Examples(tuple(views), np.arange(len(indices)), self.dataset.labels[indices])
-
     def mean_of_views(self, loop: Loop, examples: Examples) -> NDArray[np.float32]:
         answers = [loop.probabilities(examples, view) for view in range(len(examples.views))]
         mean: NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
         return mean
-
-    def counter(self, offset: int) -> Callable[[int], None]:
-        started = time.monotonic()
-
-        def count(done: int) -> None:
-            seconds = time.monotonic() - started
-            self.progress.advance(
-                offset + done, images_per_second=done / seconds if seconds else 0.0
-            )
-
-        return count
