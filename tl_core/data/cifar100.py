@@ -75,7 +75,7 @@ def find_files() -> Files | None:
     """Return the first place that has files of CIFAR-100, without looking into them.
 
     Raises:
-        TransferLabError: `TL_DATA_DIR` names no folder.
+        TransferLabError: `TL_DATA_DIR` names no folder, or a folder may not be looked at.
     """
     data, keras = settings().data, settings().keras_home / "datasets"
     if data and not data.is_dir():
@@ -83,7 +83,12 @@ def find_files() -> Files | None:
             f"TL_DATA_DIR is {data}, which is no folder; set it to the folder that holds the data, "
             "or unset it."
         )
-    return (_in_folder(data) if data else None) or _in_folder(keras)
+    try:
+        return (_in_folder(data) if data else None) or _in_folder(keras)
+    except OSError as error:
+        raise TransferLabError(
+            f"{error.filename} cannot be looked at ({error.strerror}); check its permissions."
+        ) from error
 
 
 def extracted_folder() -> Path | None:
@@ -115,12 +120,10 @@ def _extracted(files: Files | None) -> tuple[Stored, str] | None:
 
 def _extract(files: Files, progress: Progress) -> tuple[Stored, str]:
     folder = _folder(files)
-    for stale in folder.parent.glob("cifar100-*"):
-        shutil.rmtree(stale)
-    files.read(progress).save(folder)
-    opened = load(folder)
-    if opened is None:
-        raise TransferLabError(f"{folder} was written but cannot be read back; is the disk full?")
+    opened = files.read(progress).kept(folder)
+    for other in folder.parent.glob("cifar100-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
     return opened
 
 

@@ -25,7 +25,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was passed over, and why."""
+    """A file that was passed over, and why: `reason` goes on after 'the file …'."""
 
     path: Path
     reason: str
@@ -36,7 +36,8 @@ class Dataset:
     """Labelled images with three disjoint splits.
 
     `train`, `validation` and `test` hold sorted positions in `images`; the test set is used once,
-    at the end of a run, and chooses nothing.
+    at the end of a run, and chooses nothing. `fingerprint` changes with any picture, label or
+    name, and with the pictures' size, but not with the splits.
     """
 
     name: str

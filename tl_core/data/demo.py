@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from tl_core.data.demo_shapes import SHAPES, TEXTURES, Plane, Shape
 from tl_core.data.stored import Stored, load, locked
-from tl_core.errors import TransferLabError
 from tl_core.progress import Progress
 from tl_core.settings import settings
 
@@ -41,13 +40,11 @@ def open_demo(progress: Progress) -> tuple[Stored, str]:
         Stopped: the user asked to stop.
     """
     folder = settings().cache / "datasets" / f"demo-{_VERSION}"
-    with locked(folder.with_suffix(".lock"), progress):
-        found = load(folder)
-        if found is None:
-            make_demo(progress).save(folder)
-            found = load(folder)
+    found = load(folder)
     if found is None:
-        raise TransferLabError(f"{folder} was written but cannot be read; is the disk full?")
+        with locked(folder.with_suffix(".lock"), progress):
+            # Another process may have drawn it while this one waited for the lock.
+            found = load(folder) or make_demo(progress).kept(folder)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -44,5 +45,7 @@ def download(url: str, path: Path, sha256: str, progress: Progress) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return str(error)
     inner = getattr(error, "reason", None) or error
     return str(getattr(inner, "strerror", None) or inner) or type(inner).__name__

@@ -44,7 +44,7 @@ def open_folder(
         TransferLabError: no class folders, a class with too few pictures, a link leading outside.
         Stopped: the user asked to stop.
     """
-    root = path.expanduser().resolve()
+    root = _root(path)
     found = scan(root)
     broken = unreadable(root, found.pictures, progress)
     pictures = [picture for picture in found.pictures if picture.path not in broken]
@@ -67,6 +67,15 @@ def open_folder(
         fingerprint=_fingerprint(root, pictures, size),
         skipped=tuple(sorted(found.skipped + unread, key=lambda skipped: skipped.path)),
     )
+
+
+def _root(path: Path) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TransferLabError(
+            f"{str(path)!r} names no folder ({error}); give the folder that holds the classes."
+        ) from error
 
 
 def _splits(

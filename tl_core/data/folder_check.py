@@ -61,7 +61,7 @@ def _reason(picture: Picture) -> str:
     try:
         check_image(picture.path)
     except UnreadableImage as error:
-        return str(error)
+        return str(error).removeprefix(f"{picture.path} ").removesuffix(".")
     return ""
 
 

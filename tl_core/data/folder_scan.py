@@ -117,7 +117,7 @@ class _Walk:
             elif ending in ENDINGS and path.is_file():
                 yield path
             elif ending in _OTHER_PICTURES:
-                self.skipped[path] = f"{path} is a {ending} file; convert it to {ACCEPTED}."
+                self.skipped[path] = f"is a {ending} file; convert it to {ACCEPTED}"
 
     def _entries(self, folder: Path) -> list[Path]:
         """Return what is not hidden in `folder`, by name, without links to folders."""
@@ -143,9 +143,9 @@ class _Walk:
         if target.is_file():
             return False
         self.skipped[path] = (
-            f"{path} is a link to the folder {target}; links to folders are not followed."
+            f"is a link to the folder {target}; links to folders are not followed"
             if target.is_dir()
-            else f"{path} is a link to {target}, where there is no file."
+            else f"is a link to {target}, where there is no file"
         )
         return True
 

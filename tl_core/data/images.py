@@ -30,8 +30,8 @@ FORMATS: tuple[str, ...] = (
 
 ACCEPTED = ", ".join(FORMATS[:-1]).replace("WEBP", "WebP") + f" or {FORMATS[-1]}"
 
-# Pillow warns of large pictures from a size of its own; here one above MAX_PIXELS is refused.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of what is refused here with an error, or is put right: size, damaged metadata.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 THREADS = min(8, os.cpu_count() or 1)
 

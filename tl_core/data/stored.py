@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +45,20 @@ class Stored:
             "coarse_names": self.coarse_names,
         }
 
-    def save(self, folder: Path) -> None:
-        """Write everything to `folder`, which appears whole or not at all.
+    def kept(self, folder: Path) -> tuple["Stored", str]:
+        """Write everything to `folder`, whole or not at all, and return it as `load` does.
+
+        To be called with a lock held.
 
         Raises:
             TransferLabError: it cannot be written.
         """
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as name:
+            prefix = f".writing-{folder.name}-"
+            for abandoned in folder.parent.glob(f"{prefix}*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as name:
                 part = Path(name) / "part"
                 part.mkdir()
                 np.save(part / "images.npy", self.images)
@@ -62,11 +67,15 @@ class Stored:
                 (part / "about.json").write_text(json.dumps(about), encoding="utf-8")
                 shutil.rmtree(folder, ignore_errors=True)
                 part.rename(folder)
+            found = load(folder)
         except OSError as error:
             raise TransferLabError(
                 f"{folder} cannot be written ({error.strerror or error}); free some space there, "
                 "or set TL_ARTIFACTS_DIR to a folder that can be written."
             ) from error
+        if found is None:
+            raise TransferLabError(f"{folder} was written but cannot be read; is the disk full?")
+        return found
 
 
 def load(folder: Path) -> tuple[Stored, str] | None:
@@ -84,7 +93,7 @@ def load(folder: Path) -> tuple[Stored, str] | None:
             coarse_names=tuple(about["coarse_names"]),
         )
         return stored, str(about["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         # A cache can always be made again; a damaged one counts as none.
         return None
 
@@ -100,11 +109,13 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        while True:
-            try:
-                lock.acquire(timeout=0.5)
-                break
-            except Timeout:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress.begin("data", 0, "images")
+            while not lock.is_locked:
+                with suppress(Timeout):
+                    lock.acquire(timeout=0.5)
                 progress.advance(0)
     except OSError as error:
         raise TransferLabError(

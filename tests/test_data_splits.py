@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tl_core.data.splits import hold_out, limited, stratified_order
+from tl_core.errors import TransferLabError
+
+class_sizes = st.lists(st.integers(3, 40), min_size=2, max_size=12)
+seeds = st.integers(0, 2**31 - 1)
+
+
+def labels_of(sizes: list[int], seed: int = 0) -> np.ndarray:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return np.random.default_rng(seed).permutation(labels)
+
+
+@given(class_sizes, seeds)
+def test_every_beginning_of_a_stratified_order_has_the_classes_in_proportion(sizes, seed):
+    labels = labels_of(sizes, seed)
+    order = stratified_order(np.arange(len(labels)), labels, seed)
+    assert sorted(order) == list(range(len(labels)))
+    for length in range(len(sizes), len(order) + 1):
+        counts = np.bincount(labels[order[:length]], minlength=len(sizes))
+        assert counts.min() >= 1
+        fair = length * np.array(sizes) / len(labels)
+        # The first image that each class is owed may push the others back, never forward.
+        assert (counts <= np.maximum(1, np.ceil(fair + 0.5))).all()
+
+
+@given(class_sizes, seeds, st.sampled_from([0.1, 0.2]))
+def test_holding_out_leaves_every_class_on_both_sides(sizes, seed, share):
+    labels = labels_of(sizes, seed)
+    rest, held = hold_out(np.arange(len(labels)), labels, share, seed)
+    assert sorted([*rest, *held]) == list(range(len(labels)))
+    assert np.bincount(labels[held], minlength=len(sizes)).min() >= 1
+    # A test set held out of three images must leave two, for training and validation.
+    assert np.bincount(labels[rest], minlength=len(sizes)).min() >= 2
+
+
+@given(class_sizes, seeds, st.data())
+def test_a_smaller_limit_takes_a_subset_of_each_split(sizes, seed, data):
+    labels = labels_of(sizes, seed)
+    train, validation = hold_out(np.arange(len(labels)), labels, 0.1, seed)
+    limits = st.integers(2 * len(sizes), len(labels))
+    small, large = sorted([data.draw(limits), data.draw(limits)])
+    few, many = (limited(train, validation, labels, limit) for limit in (small, large))
+    assert len(few[0]) + len(few[1]) == small
+    assert len(many[0]) + len(many[1]) == large
+    assert set(few[0]) <= set(many[0])
+    assert set(few[1]) <= set(many[1])
+    for part in (*few, *many):
+        assert (np.diff(part) > 0).all()
+        assert len(np.unique(labels[part])) == len(sizes)
+
+
+def test_balanced_classes_stay_balanced():
+    labels = labels_of([500] * 100)
+    train, validation = hold_out(np.arange(50_000), labels, 0.1, 3)
+    assert (np.bincount(labels[validation]) == 50).all()
+    few, checks = limited(train, validation, labels, 1000)
+    assert (np.bincount(labels[few]) == 9).all()
+    assert (np.bincount(labels[checks]) == 1).all()
+
+
+def test_another_seed_gives_another_split_and_the_same_seed_the_same():
+    labels = labels_of([50] * 4)
+    first, again, other = (hold_out(np.arange(200), labels, 0.1, seed)[1] for seed in (5, 5, 6))
+    assert (first == again).all()
+    assert set(first) != set(other)
+
+
+def test_the_order_of_the_positions_given_does_not_matter():
+    labels = labels_of([20] * 3)
+    forward = stratified_order(np.arange(60), labels, 1)
+    assert (forward == stratified_order(np.arange(60)[::-1], labels, 1)).all()
+
+
+@pytest.mark.parametrize(("limit", "words"), [(19, "raise it to 20"), (501, "lower it")])
+def test_an_impossible_limit_is_refused_with_the_possible_one(limit, words):
+    labels = labels_of([50] * 10)
+    train, validation = hold_out(np.arange(500), labels, 0.1, 0)
+    with pytest.raises(TransferLabError, match=words):
+        limited(train, validation, labels, limit)
