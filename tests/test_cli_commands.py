@@ -44,8 +44,8 @@ def test_help_is_quick_and_loads_no_network_library():
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert shown.stdout.splitlines()[-1] == "light True", shown.stderr
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
-        *("datasets", "backbones", "train", "runs", "show", "compare", "predict"),
-        *("stop", "delete", "doctor"),
+        *("datasets", "backbones", "train", "runs", "show", "stop", "delete"),
+        *("compare", "predict", "doctor"),
     ]
 
 

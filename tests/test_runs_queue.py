@@ -8,12 +8,14 @@ import time
 
 import pytest
 from fake_worker import children
+from run_folders import write_run
 
 from tl_core.errors import TransferLabError
 from tl_core.runs import dispatcher, queue
 from tl_core.runs.documents import State
 from tl_core.runs.locks import is_held, queue_lock, worker_lock
 from tl_core.runs.store import Run, get_run, list_runs
+from tl_core.runs.worker import work_on
 from tl_core.training.recipe import Recipe, make_recipe
 
 FOREVER = 1000
@@ -126,12 +128,33 @@ def test_a_worker_outlives_its_dispatcher_and_the_next_one_neither_repeats_nor_f
             process.kill()
     while get_run(following.id).status.state == "queued":
         queue.refresh()
+        assert get_run(going.id).status.state in ("running", "finished")
         time.sleep(0.1)
     assert get_run(going.id).status.state == "finished"
     wait_for(following, "finished")
     assert journal() == [
         [event, run.id] for run in (going, following) for event in ("begin", "end")
     ]
+
+
+def test_the_death_of_a_worker_is_seen_by_a_dispatcher_that_did_not_start_it(journal):
+    run = wait_for(queue.submit(recipe(FOREVER)), "running")
+    for process in children():
+        if process.pid != run.status.pid:
+            process.kill()
+    time.sleep(0.2)
+    queue.refresh()
+    time.sleep(1.5)
+    assert run.status.pid is not None
+    os.kill(run.status.pid, signal.SIGKILL)
+    wait_for(run, "interrupted", seconds=5)
+
+
+@pytest.mark.parametrize("state", ["stopped", "finished", "failed", "running"])
+def test_only_a_run_that_waits_is_worked_on(state):
+    run = write_run(state=state)
+    assert work_on(run.folder, lambda run, reporter: pytest.fail("it was worked on")) is None
+    assert get_run(run.id).status.state == state
 
 
 @pytest.mark.parametrize(
