@@ -37,7 +37,9 @@ class Dataset:
 
     `train`, `validation` and `test` hold sorted positions in `images`; the test set is used once,
     at the end of a run, and chooses nothing. `fingerprint` changes with any picture, label or
-    name, and with the pictures' size, but not with the splits.
+    name, and with the pictures' size, but not with the splits. `test_fingerprint` is the same
+    where the same pictures are tested in the same order, whatever size they are read at; a source
+    that leaves it out has pictures of one size only.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     coarse_of_class: NDArray[np.int64] | None = None
     coarse_names: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    test_fingerprint: str | None = None
 
     @property
     def is_demo(self) -> bool:

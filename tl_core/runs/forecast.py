@@ -14,11 +14,15 @@ class Forecast:
     """
 
     def __init__(self, expected: Mapping[Phase, float]) -> None:
-        self._expected = {phase: expected[phase] for phase in PHASES if phase in expected}
+        self.expect(expected)
         self._taken: dict[Phase, float] = {}
         self._phase: Phase | None = None
         self._before = 0.0
         self._share = 0.0
+
+    def expect(self, expected: Mapping[Phase, float]) -> None:
+        """Take other expectations, keeping what the phases took so far."""
+        self._expected = {phase: expected[phase] for phase in PHASES if phase in expected}
 
     def begin(self, phase: Phase) -> None:
         """Turn to `phase`, for the first time or again; the one before is over for now."""

@@ -5,7 +5,9 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_core.data.dataset import Dataset
+from tl_core.data import Dataset, open_dataset
+from tl_core.data.sources import FOLDER
+from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
 from tl_core.runs.cost import SavedModel, measure
@@ -14,7 +16,8 @@ from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
-from tl_core.training.train import Trained, train
+from tl_core.training.estimate import estimate
+from tl_core.training.train import Trained, prepare, train
 
 _CHECKED_IMAGES = 256
 
@@ -26,20 +29,23 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         TransferLabError: data or weights are missing or damaged, or the choices do not fit them.
         Stopped: a stop was asked for.
     """
-    from tl_core.data import open_dataset
-    from tl_core.evaluation import evaluate
-
     recipe = run.recipe
+    prepare()
     reporter.begin("data", 1, "data set")
     dataset = open_dataset(
         recipe.dataset,
         seed=recipe.seed,
         limit=recipe.limit,
-        resolution=recipe.size,
+        resolution=recipe.size if recipe.dataset.startswith(FOLDER) else None,
         progress=reporter,
     )
     if dataset.skipped:
         reporter.note(f"{len(dataset.skipped)} unreadable pictures were skipped.")
+    expected = estimate(recipe, len(dataset.train) + len(dataset.validation), len(dataset.test))
+    reporter.expect(
+        expected.phases,
+        {"head": recipe.batch_size, "fine-tune": recipe.fine_tune_batch_size},
+    )
     trained = train(recipe, dataset, reporter)
     probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]
@@ -128,14 +134,13 @@ def _dataset_info(dataset: Dataset) -> DatasetInfo:
 
 
 def _test_fingerprint(dataset: Dataset) -> str:
-    """Return what two runs share if they were tested on the same images in the same order.
-
-    Covers every label and up to 1,000 pictures spread over the test set: a folder's pictures would
-    each have to be decoded once more.
-    """
+    """Return what two runs share exactly if they were tested on the same images in one order."""
     digest = hashlib.sha256("\n".join(dataset.class_names).encode())
     digest.update(dataset.labels[dataset.test].astype(np.int64).tobytes())
-    digest.update(dataset.images.read(dataset.test[_spread(dataset, 1000)]).tobytes())
+    if dataset.test_fingerprint is not None:
+        digest.update(dataset.test_fingerprint.encode())
+    else:
+        digest.update(dataset.images.read(dataset.test).tobytes())
     return digest.hexdigest()
 
 

@@ -56,7 +56,7 @@ class Reporter(Progress):
 
     def expect(self, seconds: Mapping[Phase, float], batch: Mapping[Phase, int]) -> None:
         """Take the `seconds` that each phase may need, and images a step of training phases."""
-        self._forecast = Forecast(seconds)
+        self._forecast.expect(seconds)
         self._batch = dict(batch)
 
     def begin(self, phase: Phase, total: int, unit: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tl_core.backbones.table import backbone
+from tl_core.progress import Phase
 from tl_core.training import rates
 from tl_core.training.recipe import Recipe
 
@@ -17,17 +18,23 @@ _TYPICAL_FEATURES = {
     "convnext_tiny": 300,
 }
 _TYPICAL_HEAD = 45_000.0
-_START_AND_SAVE_SECONDS = 25.0
+_START_SECONDS = 8.0
+_DATA_SECONDS = 2.0
+_SAVE_SECONDS = 15.0
 _FEATURE_BYTES = 2
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds and bytes of disk a run will take; `measured`: from this machine's own runs."""
+    """Seconds and bytes of disk a run will take; `measured`: from this machine's own runs.
+
+    `phases` holds the part of `seconds` that each phase takes; the rest is the start.
+    """
 
     seconds: float
     disk_bytes: int
     measured: bool
+    phases: dict[Phase, float]
 
 
 def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
@@ -37,20 +44,24 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     labelled = min(labelled, recipe.limit or labelled)
     pool_views = 1 + len({*recipe.augmentation, *(("flip",) if recipe.test_views else ())})
     test_views = 2 if recipe.test_views else 1
-    images = labelled * pool_views + test * test_views
+    pool, tested = labelled * pool_views, test * test_views
+    images = pool + tested
     features_rate = known.get(rates.features_key(recipe))
     typical = _TYPICAL_FEATURES.get(row.name, 500) * (96 / recipe.size) ** 2
     if recipe.precision == "float32":
         typical /= 3
-    seconds = _START_AND_SAVE_SECONDS + images / (features_rate or typical)
+    speed = features_rate or typical
     head_rate = known.get(rates.head_key(recipe))
-    seconds += labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
+    phases: dict[Phase, float] = {"data": _DATA_SECONDS, "features": pool / speed}
+    if recipe.epochs:
+        phases["head"] = labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
     disk = images * len(row.pooled_layers) * 400 * _FEATURE_BYTES
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
     if recipe.fine_tune_blocks:
         rate = known.get(rates.fine_tune_key(recipe))
-        seconds += images / (features_rate or typical)
-        seconds += labelled * recipe.fine_tune_epochs / (rate or typical)
+        epochs = labelled * recipe.fine_tune_epochs / (rate or typical)
+        phases["fine-tune"] = pool / speed + epochs
         disk += images * row.parameters // 500
         measured = measured and rate is not None
-    return Estimate(seconds, disk, measured)
+    phases |= {"test": tested / speed, "save": _SAVE_SECONDS}
+    return Estimate(_START_SECONDS + sum(phases.values()), disk, measured, phases)

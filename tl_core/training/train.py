@@ -52,6 +52,11 @@ class Trained:
     answer: Callable[[NDArray[np.int64], Phase], NDArray[np.float32]]
 
 
+def prepare() -> None:
+    """Import what training needs, which takes seconds that belong to no phase of a run."""
+    import keras  # noqa: F401
+
+
 def train(recipe: Recipe, dataset: Dataset, progress: Progress) -> Trained:
     """Train as `recipe` says on the training images, choosing the best epoch by validation.
 
