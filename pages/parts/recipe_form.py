@@ -79,7 +79,7 @@ def _widget(name: str, default: Any, key: str) -> Any:
         min_value=None if low is None else number(low),
         max_value=None if high is None else number(high),
         value=None if default is None else number(default),
-        step=1 if number is int else None,
+        step=1 if number is int else min(default or 0.1, 0.1),
         format="%d" if number is int else "%g",
         placeholder="automatic" if optional else None,
         **common,

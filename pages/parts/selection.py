@@ -26,7 +26,7 @@ def choose_runs(runs: list[Run], key: str, label: str, most: int = MOST) -> list
         return []
     # Real data first, then what was trained last.
     names = sorted(groups, key=lambda name: words.is_demo(groups[name][0]))
-    asked = st.session_state.get(key) or st.query_params.get_all(key)
+    asked = st.session_state.get(key, st.query_params.get_all(key))
     group = next((n for n in names if any(run.id in asked for run in groups[n])), names[0])
     if len(names) > 1:
         group = st.segmented_control(
@@ -40,18 +40,21 @@ def choose_runs(runs: list[Run], key: str, label: str, most: int = MOST) -> list
             help="Only runs tested on the same pictures can be compared.",
         )
     offered = {run.id: run for run in groups[group]}
-    if key not in st.session_state and not asked:
-        # Set, not a default: a default is left out of the address, and would mean other runs
-        # once there are newer ones.
-        st.session_state[key] = [run.id for run in best_runs(groups[group])[:most]]
+    there = [name for name in asked if name in offered][:most]
+    if key not in st.session_state:
+        there = there or [run.id for run in best_runs(groups[group])[:most]]
+    st.session_state[key] = there
     chosen = st.multiselect(
         label,
         list(offered),
         format_func=lambda name: words.run_title(offered[name]),
         max_selections=most,
         key=key,
-        bind="query-params",
     )
+    # Not bind="query-params": that leaves the first choice out of the address, and a link without
+    # runs would mean other ones once there are newer.
+    if st.query_params.get_all(key) != chosen:
+        st.query_params[key] = chosen
     return [offered[name] for name in chosen]
 
 

@@ -1,0 +1,79 @@
+from app_pages import calm, charts, open_page, texts
+from run_folders import write_run
+
+DEMO = "20261122-0741-mobilenet_v2-frozen-aaaa"
+REAL = "20261122-0742-vgg16-frozen-bbbb"
+OTHER_REAL = "20261122-0743-mobilenet_v2-frozen-cccc"
+
+
+def _write() -> None:
+    write_run(DEMO, created=1_700_000_300.0)
+    write_run(REAL, backbone="vgg16", dataset="cifar100", skill=3.0)
+    write_run(OTHER_REAL, dataset="cifar100", seed=1, created=1_700_000_100.0)
+
+
+def test_without_runs_the_page_says_what_to_do() -> None:
+    page = open_page("2_Compare")
+    assert "no finished run" in texts(page)
+    assert page.button(key="empty_pages/1_Train.py").label == "Train a network"
+
+
+def test_demo_runs_are_never_beside_real_ones() -> None:
+    _write()
+    page = open_page("2_Compare")
+    assert set(page.multiselect(key="runs").value) == {REAL, OTHER_REAL}
+    assert not any("aaaa" in option for option in page.multiselect(key="runs").options)
+    assert "demo data" not in texts(page)
+    data = page.segmented_control(key="runs_tested_on")
+    data.set_value("demo-10-200").run()
+    assert page.multiselect(key="runs").value == [DEMO]
+    assert "demo data" in texts(calm(page))
+
+
+def test_the_notebook_is_a_mark_on_its_own_data_only() -> None:
+    _write()
+    page = open_page("2_Compare")
+    assert "the notebook" in str(charts(page))
+    page.segmented_control(key="runs_tested_on").set_value("demo-10-200").run()
+    assert "the notebook" not in str(charts(page))
+    assert "notebook" not in texts(page)
+
+
+def test_the_address_holds_the_choice() -> None:
+    _write()
+    page = open_page("2_Compare", runs=[REAL, "deleted-since"])
+    assert page.multiselect(key="runs").value == [REAL]
+    page.multiselect(key="runs").set_value([OTHER_REAL, REAL]).run()
+    assert page.query_params["runs"] == [OTHER_REAL, REAL]
+    demo = open_page("2_Compare", runs=DEMO)
+    assert demo.multiselect(key="runs").value == [DEMO]
+
+
+def test_the_table_holds_what_the_runs_measured() -> None:
+    _write()
+    table = open_page("2_Compare").dataframe[0].value
+    assert list(table["Top-1"]) == sorted(table["Top-1"], reverse=True)
+    assert (table["from"] < table["Top-1"]).all()
+    assert (table["Top-1"] < table["to"]).all()
+
+
+def test_curves_can_go_by_minutes() -> None:
+    _write()
+    page = open_page("2_Compare", tab="Curves")
+    assert len(charts(page)) == 2
+    page.segmented_control(key="along").set_value("minutes").run()
+    axis = charts(page)[0]["dark"]["layout"]["xaxis"]["title"]["text"]
+    assert axis == "minutes since the run started"
+
+
+def test_what_is_left_out_is_said_with_its_reason() -> None:
+    _write()
+    write_run("20261122-0745-resnet50-frozen-dddd", backbone="resnet50", state="failed")
+    assert "It went wrong." in texts(open_page("2_Compare"))
+
+
+def test_nothing_chosen_says_what_to_do() -> None:
+    _write()
+    page = open_page("2_Compare")
+    page.multiselect(key="runs").set_value([]).run()
+    assert "Choose at least one run" in calm(page).info[0].value

@@ -1,0 +1,96 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_pages import calm, charts, open_page, texts
+from PIL import Image
+from run_folders import write_run
+
+from tl_core.data import open_dataset
+
+NAMES = ("20261122-0741-mobilenet_v2-frozen-aaaa", "20261122-0742-vgg16-frozen-bbbb")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> None:
+    """Two finished runs whose models answer by the mean colour, as 100 classes."""
+    import keras
+
+    for seed, (name, backbone) in enumerate(zip(NAMES, ("mobilenet_v2", "vgg16"), strict=True)):
+        run = write_run(name, backbone=backbone, classes=100, test=2000, seed=seed)
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((32, 32, 3), dtype="uint8")
+        mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+        outputs = keras.layers.Dense(100, activation="softmax")(mean)
+        keras.Model(inputs, outputs).save(run.model_path)
+
+
+def _picture(colour: str = "red", size: tuple[int, int] = (90, 60)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_without_models_the_page_says_what_to_do() -> None:
+    assert "no trained model" in texts(open_page("3_Predict"))
+
+
+def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:
+    page = open_page("3_Predict")
+    page.file_uploader(key="files").upload("red.png", _picture())
+    page.file_uploader(key="files").upload("notes.txt", b"no picture at all")
+    page.run()
+    calm(page)
+    assert len(page.error) == 1
+    assert page.error[0].value.startswith("**notes.txt**: ")
+    assert {sent["alt"].split(" answers ")[0] for sent in charts(page)} == {
+        "MobileNetV2 · Frozen backbone · aaaa",
+        "VGG16 · Frozen backbone · bbbb",
+    }
+    assert "ms" in charts(page)[0]["light"]["layout"]["title"]["subtitle"]["text"]
+
+
+def test_answers_are_the_five_best_of_the_model(models: None) -> None:
+    page = open_page("3_Predict", models=NAMES[0])
+    page.file_uploader(key="files").upload("red.png", _picture())
+    page.run()
+    import keras
+
+    model = keras.saving.load_model(open_path(NAMES[0]))
+    expected = np.sort(np.asarray(model(np.full((1, 32, 32, 3), [255, 0, 0], np.uint8)))[0])
+    (sent,) = charts(page)
+    shown = sent["light"]["data"][0]["x"]
+    assert shown == pytest.approx(expected[::-1][:5].tolist(), abs=1e-5)
+
+
+def open_path(name: str) -> Path:
+    from tl_core.settings import settings
+
+    return settings().runs / name / "model.keras"
+
+
+def test_cropped_or_padded_as_chosen(models: None) -> None:
+    page = open_page("3_Predict", models=NAMES[0])
+    wide = Image.new("RGB", (90, 30), "black")
+    wide.paste("white", (30, 0, 60, 30))
+    file = io.BytesIO()
+    wide.save(file, "PNG")
+    page.file_uploader(key="files").upload("wide.png", file.getvalue())
+    page.run()
+    cropped = charts(page)[0]["light"]["data"][0]["x"]
+    page.segmented_control(key="fit").set_value("pad").run()
+    assert charts(calm(page))[0]["light"]["data"][0]["x"] != cropped
+
+
+def test_samples_come_with_their_right_answers(models: None) -> None:
+    page = open_page("3_Predict", models=NAMES[0])
+    page.button(key="draw").click().run()
+    names = open_dataset("demo").class_names
+    said = texts(calm(page))
+    assert "Right answer: **" in said
+    right = said.split("Right answer: **")[1].split("**")[0]
+    assert right in names
+    assert len(charts(page)) == 4
+    page.button(key="clear").click().run()
+    assert not charts(page)

@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from pathlib import Path
+
+from app_pages import calm, charts, open_page, texts
+from run_folders import write_run
+
+from tl_core.runs.store import list_runs
+from tl_core.training.recipe import Recipe
+
+Journal = Callable[[], list[list[str]]]
+
+
+def test_every_field_of_a_recipe_can_be_chosen() -> None:
+    page = open_page("1_Train")
+    kinds = (page.number_input, page.selectbox, page.toggle, page.get("pills"))
+    keys = [element.key for kind in kinds for element in kind]
+    elsewhere = {"version", "backbone", "preset", "dataset", "weights"}
+    for name in set(Recipe.model_fields) - elsewhere:
+        assert f"frozen_mobilenet_v2_{name}" in keys
+
+
+def test_one_click_trains_every_ticked_network_with_what_was_changed(journal: Journal) -> None:
+    page = open_page("1_Train")
+    page.checkbox(key="backbone_vgg16").check().run()
+    page.number_input(key="frozen_vgg16_epochs").set_value(3).run()
+    page.button(key="start").click().run()
+    calm(page)
+    recipes = {run.recipe.backbone: run.recipe for run in list_runs()}
+    assert set(recipes) == {"mobilenet_v2", "vgg16"}
+    for recipe in recipes.values():
+        assert (recipe.epochs, recipe.preset, recipe.dataset) == (3, "frozen", "demo")
+    assert page.segmented_control(key="view").value == "Live"
+    assert "VGG16 · Frozen backbone" in texts(page)
+
+
+def test_the_networks_take_their_own_values_of_a_preset(journal: Journal) -> None:
+    page = open_page("1_Train")
+    page.checkbox(key="backbone_resnet50").check().run()
+    page.segmented_control(key="train_preset").set_value("notebook").run()
+    page.button(key="start").click().run()
+    recipes = {run.recipe.backbone: run.recipe for run in list_runs()}
+    assert recipes["resnet50"].fine_tune_blocks == 1
+    assert recipes["mobilenet_v2"].fine_tune_blocks == 0
+
+
+def test_an_impossible_recipe_is_one_sentence_and_no_button() -> None:
+    page = open_page("1_Train")
+    page.number_input(key="frozen_mobilenet_v2_hidden_units").set_value(64).run()
+    assert [error.value for error in page.error] == [
+        "hidden_units belongs to the head 'mlp'; choose head 'mlp' or leave it out."
+    ]
+    assert page.button(key="start").disabled
+    assert not list_runs()
+
+
+def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
+    page = open_page("1_Train")
+    page.segmented_control(key="train_data").set_value("folder:<path>").run()
+    assert page.button(key="start").disabled
+    page.text_input(key="train_folder").set_value(str(tmp_path / "nowhere")).run()
+    assert "is not a folder" in page.error[0].value
+    assert page.button(key="start").disabled
+
+
+def test_the_time_it_takes_is_told_before_the_click() -> None:
+    page = open_page("1_Train")
+    assert "About **" in texts(page)
+
+
+def test_nothing_ticked_says_what_to_do() -> None:
+    page = open_page("1_Train")
+    page.checkbox(key="backbone_mobilenet_v2").uncheck().run()
+    assert "Tick at least one network" in calm(page).info[0].value
+
+
+def test_the_live_view_shows_what_is_on_disk_and_stops_it(journal: Journal) -> None:
+    page = open_page("1_Train")
+    page.number_input(key="frozen_mobilenet_v2_epochs").set_value(900).run()
+    page.button(key="start").click().run()
+    (run,) = list_runs()
+    second_tab = open_page("1_Train")
+    assert second_tab.segmented_control(key="view").value == "Live"
+    second_tab.button(key=f"stop_{run.id}").click().run()
+    (run,) = list_runs()
+    assert run.status.state in ("stopping", "stopped")
+
+
+def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
+    import time
+
+    write_run(created=time.time() - 100)
+    page = open_page("1_Train", view="Live")
+    assert [sent["alt"].split()[0] for sent in charts(page)] == ["Loss", "Accuracy"]
+    assert "demo data" in texts(page)
