@@ -30,7 +30,7 @@ def image_counts(name: str) -> ImageCounts:
         TransferLabError: there is no such data, or the folder holds no class folders.
     """
     if name.startswith(FOLDER) and name != FOLDER:
-        found = scan(Path(name.removeprefix(FOLDER)).expanduser().resolve())
+        found = scan(Path(name.removeprefix(FOLDER)))
         pictures = len(found.pictures)
         given = sum(picture.split == "test" for picture in found.pictures)
         test = given or round(TEST_SHARE * pictures)

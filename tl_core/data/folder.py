@@ -44,8 +44,8 @@ def open_folder(
         TransferLabError: no class folders, a class with too few pictures, a link leading outside.
         Stopped: the user asked to stop.
     """
-    root = _root(path)
-    found = scan(root)
+    found = scan(path)
+    root = found.root
     broken = unreadable(root, found.pictures, progress)
     pictures = [picture for picture in found.pictures if picture.path not in broken]
     _refuse_few(root, found, pictures)
@@ -65,17 +65,9 @@ def open_folder(
         validation=validation,
         test=test,
         fingerprint=_fingerprint(root, pictures, size),
+        test_fingerprint=_fingerprint(root, [pictures[position] for position in test], size=0),
         skipped=tuple(sorted(found.skipped + unread, key=lambda skipped: skipped.path)),
     )
-
-
-def _root(path: Path) -> Path:
-    try:
-        return path.expanduser().resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TransferLabError(
-            f"{str(path)!r} names no folder ({error}); give the folder that holds the classes."
-        ) from error
 
 
 def _splits(

@@ -34,30 +34,34 @@ class Picture:
 
 @dataclass(frozen=True)
 class Scan:
-    """The pictures of a folder by path, and files passed over.
+    """The pictures of the folder `root` by path, and files passed over.
 
     `splits` says which folder holds the classes of which split; '' is the split of a folder that
     leaves the splitting to a seed. Every split folder counts for `class_names`, which are sorted.
     """
 
+    root: Path
     pictures: tuple[Picture, ...]
     splits: dict[str, Path]
     class_names: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
 
-def scan(root: Path) -> Scan:
-    """Return what lies in `root`: class folders, or `train/`, `test/` and `val/` above them.
+def scan(path: Path) -> Scan:
+    """Return what lies in the folder: class folders, or `train/`, `test/`, `val/` above them.
 
     Hidden files and folders do not count, nor do files without the ending of a picture.
-
-    Args:
-        root: A folder, as `Path.resolve` gives it.
 
     Raises:
         TransferLabError: it is no folder, has no class folders or no pictures, or a link in it
             leads outside.
     """
+    try:
+        root = path.expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TransferLabError(
+            f"{str(path)!r} names no folder ({error}); give the folder that holds the classes."
+        ) from error
     if not root.is_dir():
         raise TransferLabError(
             f"{root} is not a folder; give one that holds a folder of pictures for each class."
@@ -75,7 +79,7 @@ class _Walk:
         splits = self._splits()
         for split, folder in splits.items():
             for class_folder in self._folders(folder):
-                class_names.add(class_folder.name)
+                class_names.add(_class_name(class_folder))
                 for path in self._files(class_folder):
                     stat = path.stat()
                     pictures.append(
@@ -84,6 +88,7 @@ class _Walk:
         if not pictures:
             raise TransferLabError(self._nothing())
         return Scan(
+            self.root,
             tuple(pictures),
             splits,
             tuple(sorted(class_names)),
@@ -159,6 +164,15 @@ class _Walk:
             f"{self.root} holds no pictures in class folders; make a folder for each class in it, "
             f"with {ACCEPTED} files."
         )
+
+
+def _class_name(folder: Path) -> str:
+    if not folder.name.isprintable():
+        raise TransferLabError(
+            f"{str(folder)!r} has a name that cannot be shown; rename it, since a class is called "
+            "like its folder."
+        )
+    return folder.name
 
 
 def _name(entry: os.DirEntry[str]) -> str:
