@@ -1,0 +1,112 @@
+"""Makes docs/*.png: every page, light and dark, wide and narrow.
+
+    python scripts/screenshots.py [--runs FOLDER]
+
+Without --runs it first trains the three main backbones with random weights on the demo data, which
+takes some minutes; with it, the runs of that artifacts folder are shown (a copy of them).
+"""
+
+import argparse
+import io
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from browser_app import ROOT, browsing, serving
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+_MOST_BYTES = 300_000
+_WIDTHS = {"": 1280, "-narrow": 400}
+_NETWORKS = ("MobileNetV2", "ResNet50", "VGG16")
+_RUNNING_SECONDS = 600
+
+
+def main() -> None:
+    """Read the arguments and make the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, help="an artifacts folder whose runs are shown")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, browsing() as browser:
+        artifacts = Path(folder) / "artifacts"
+        if arguments.runs:
+            shutil.copytree(arguments.runs / "runs", artifacts / "runs")
+        with serving(artifacts, Path(folder) / "server.log") as address:
+            _train_and_shoot(browser, address, arguments.out, trained=bool(arguments.runs))
+            for scheme in ("light", "dark"):
+                for suffix, width in _WIDTHS.items():
+                    with _page(browser, scheme, width) as page:
+                        _shoot_pages(page, address, arguments.out, f"{scheme}{suffix}")
+
+
+def _train_and_shoot(browser: Browser, address: str, out: Path, trained: bool) -> None:
+    """Start demo runs, picture the live view while they train, and wait for their end."""
+    with _page(browser, "light", 1280) as page, _page(browser, "dark", 1280) as dark:
+        page.goto(f"{address}/Train")
+        page.get_by_text("Demo data").click()
+        page.get_by_text("Random (a baseline)").click()
+        for name in _NETWORKS[1:] if not trained else ():
+            page.get_by_role("checkbox", name=name, exact=True).check(force=True)
+        page.get_by_role("button", name="Train").click()
+        dark.goto(f"{address}/Train?view=Live")
+        page.locator(".tl-chart .scatterlayer .trace").first.wait_for(timeout=180_000)
+        dark.locator(".tl-chart .scatterlayer .trace").first.wait_for()
+        for scheme, tab in (("light", page), ("dark", dark)):
+            _save(tab, out / f"live-{scheme}.png")
+        page.get_by_role("button", name="Stop").first.wait_for(
+            state="detached", timeout=1000 * _RUNNING_SECONDS
+        )
+
+
+def _shoot_pages(page: Page, address: str, out: Path, suffix: str) -> None:
+    page.goto(address)
+    page.get_by_text("On this machine").wait_for()
+    _save(page, out / f"home-{suffix}.png")
+    page.goto(f"{address}/Train?view=New+run")
+    page.get_by_role("button", name="Train").wait_for()
+    _save(page, out / f"train-{suffix}.png")
+    page.goto(f"{address}/Compare")
+    page.locator(".tl-chart .barlayer").first.wait_for()
+    _save(page, out / f"compare-{suffix}.png")
+    page.goto(f"{address}/Predict")
+    page.get_by_role("button", name="Take samples").click()
+    page.locator(".tl-chart .barlayer").first.wait_for(timeout=120_000)
+    page.get_by_text("Loading").first.wait_for(state="detached", timeout=120_000)
+    _save(page, out / f"predict-{suffix}.png")
+
+
+@contextmanager
+def _page(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
+    context = browser.new_context(
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},
+        reduced_motion="reduce",
+    )
+    yield context.new_page()
+    context.close()
+
+
+def _save(page: Page, path: Path) -> None:
+    """Write what the page shows, as tall as it is, with as many colours as fit the size."""
+    # Figures settle their width only after they are drawn.
+    time.sleep(1.5)
+    width = page.viewport_size["width"]
+    tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(max(tall, 700), 2400)})
+    time.sleep(1)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    page.set_viewport_size({"width": width, "height": 900})
+    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise SystemExit(f"{path} has {size:,} bytes, more than {_MOST_BYTES:,}.")
+    print(f"{path.name}: {size / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
