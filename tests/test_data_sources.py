@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tl_core.data import open_dataset, sources
 from tl_core.errors import TransferLabError
@@ -43,6 +44,17 @@ def test_what_keras_fetched_is_found():
     assert cifar100_report().where == str(path)
 
 
+def test_a_data_folder_without_them_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TL_DATA_DIR", str(tmp_path))
+    assert f"into {tmp_path}" in cifar100_report().to_do
+
+
+@pytest.mark.parametrize(("variable", "value"), [("TL_WORKERS", "many"), ("TL_DATA_DIR", "\n")])
+def test_wrong_settings_are_reported_not_raised(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    assert variable in cifar100_report().to_do
+
+
 def test_a_wrong_data_folder_is_reported_not_raised(tmp_path, monkeypatch):
     monkeypatch.setenv("TL_DATA_DIR", str(tmp_path / "absent"))
     report = cifar100_report()
@@ -76,8 +88,13 @@ def test_an_impossible_limit_is_refused():
     assert len(open_dataset("demo", limit=6000).train) == 5400
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["demo", "folder:{}/pets"])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, name):
+    for number in range(6):
+        path = tmp_path / "pets" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2)).save(path)
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TL_ARTIFACTS_DIR", str(tmp_path / "file"))
     with pytest.raises(TransferLabError, match="TL_ARTIFACTS_DIR"):
-        open_dataset("demo")
+        open_dataset(name.format(tmp_path))

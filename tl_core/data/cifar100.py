@@ -91,6 +91,12 @@ def find_files() -> Files | None:
         ) from error
 
 
+def where_to_put_it() -> str:
+    """Return the beginning of a sentence that says which file to put where."""
+    place = settings().data or "a folder and set TL_DATA_DIR to it"
+    return f"Put cifar-100-python.tar.gz or cifar-100-binary.tar.gz into {place}"
+
+
 def extracted_folder() -> Path | None:
     """Return the folder of an earlier extraction, or None."""
     kept = sorted(settings().cache.glob("datasets/cifar100-*/about.json"))
@@ -136,9 +142,8 @@ def _fetch(progress: Progress) -> Files:
     try:
         download(URL, path, SHA256, progress)
     except TransferLabError as error:
-        data = settings().data or "a folder of your choice, named by TL_DATA_DIR"
         raise TransferLabError(
-            f"CIFAR-100 is not on this machine. {error} Put cifar-100-python.tar.gz or "
-            f"cifar-100-binary.tar.gz into {data}, or use the built-in dataset 'demo'."
+            f"CIFAR-100 is not on this machine. {error} {where_to_put_it()}, or use the built-in "
+            "dataset 'demo'."
         ) from error
     return Files(path, binary=False)

@@ -115,17 +115,16 @@ def _cifar100_report() -> SourceReport:
     try:
         files = cifar100.find_files()
         extracted = cifar100.extracted_folder()
+        if files:
+            where = str(files.path)
+        elif extracted:
+            where = f"{extracted} (extracted earlier)"
+        else:
+            to_do = (
+                f"{cifar100.where_to_put_it()}, or let the first run fetch {cifar100.URL} (169 MB)."
+            )
     except (TransferLabError, OSError) as error:
-        files, extracted, to_do = None, None, str(error)
-    if files:
-        where = str(files.path)
-    elif extracted:
-        where = f"{extracted} (extracted earlier)"
-    elif not to_do:
-        to_do = (
-            "Set TL_DATA_DIR to a folder with cifar-100-binary.tar.gz or cifar-100-python.tar.gz, "
-            f"or let the first run fetch {cifar100.URL} (169 MB)."
-        )
+        to_do = str(error)
     return SourceReport("cifar100", _BUILT_IN["cifar100"].title, bool(where), where, detail, to_do)
 
 
