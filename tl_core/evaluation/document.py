@@ -5,11 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """The base of everything evaluation hands out: plain values, frozen, ready for JSON."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Proportion(_Document):
+class Proportion(Document):
     """A share of `n` test images with its 95 % Wilson interval; all shares in 0..1."""
 
     value: float
@@ -18,7 +20,7 @@ class Proportion(_Document):
     n: int
 
 
-class ClassResult(_Document):
+class ClassResult(Document):
     """One class: `accuracy` is the share of its images answered right (its recall)."""
 
     name: str
@@ -29,7 +31,7 @@ class ClassResult(_Document):
     f1: float
 
 
-class SuperclassResult(_Document):
+class SuperclassResult(Document):
     """One superclass: share of its images whose fine class was right, and whose superclass was."""
 
     name: str
@@ -38,7 +40,7 @@ class SuperclassResult(_Document):
     superclass_accuracy: float
 
 
-class Cost(_Document):
+class Cost(Document):
     """What the answer cost.
 
     `seconds` by phase of the run; `images_per_second` and `ms_per_image` of the whole saved model
@@ -55,7 +57,7 @@ class Cost(_Document):
     peak_memory_bytes: int
 
 
-class Evaluation(_Document):
+class Evaluation(Document):
     """Every figure of one run on its test set."""
 
     version: Literal[1] = 1

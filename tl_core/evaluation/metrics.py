@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tl_core.errors import TransferLabError
+from tl_core.evaluation.confusion import confusion
 from tl_core.evaluation.document import ClassResult, Evaluation, SuperclassResult
 from tl_core.evaluation.intervals import wilson
 from tl_core.evaluation.ranking import checked_labels, checked_probabilities, rank_of_label
@@ -64,14 +65,6 @@ def evaluate(
         superclasses=_superclasses(truth, predicted, coarse, coarse_names),
         confusion=tuple(tuple(row) for row in confusion(truth, predicted, classes).tolist()),
     )
-
-
-def confusion(
-    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
-) -> NDArray[np.int64]:
-    """Return how many images of each class (row) got each answer (column), classes×classes."""
-    pairs = np.bincount(labels * classes + predicted, minlength=classes * classes)
-    return pairs.reshape(classes, classes)
 
 
 def mean_loss(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:

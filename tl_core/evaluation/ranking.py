@@ -4,6 +4,8 @@ Equal probabilities are ordered by class number, the lower first, as `numpy.argm
 top answer, the top five and the rank of the right class never contradict each other.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,6 +49,22 @@ def checked_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
         )
     chances: NDArray[np.float64] = values / sums
     return chances
+
+
+def checked_runs(probabilities: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
+    """Return the N×C probabilities of several runs on the same images, each as above.
+
+    Raises:
+        TransferLabError: there is no run, one has no probabilities, or their shapes differ.
+    """
+    checked = [checked_probabilities(values) for values in probabilities]
+    shapes = sorted({values.shape for values in checked})
+    if len(shapes) != 1:
+        raise TransferLabError(
+            f"Got the answers of {len(checked)} runs with the shapes {shapes}; expected at least "
+            "one run, and all of them tested on the same images and classes."
+        )
+    return checked
 
 
 def checked_labels(labels: ArrayLike, images: int, classes: int) -> NDArray[np.int64]:

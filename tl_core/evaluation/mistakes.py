@@ -1,0 +1,99 @@
+"""The test images worth looking at, each with every run's answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tl_core.errors import TransferLabError
+from tl_core.evaluation.document import Document
+from tl_core.evaluation.ranking import checked_labels, checked_runs
+
+
+class Answer(Document):
+    """One run's answer to one image: its class, its confidence, and what it gave the right one."""
+
+    answer: int
+    confidence: float
+    chance_of_label: float
+
+
+class Exhibit(Document):
+    """One test image by its position in the test set, its class, and each run's answer in turn."""
+
+    position: int
+    label: int
+    answers: tuple[Answer, ...]
+
+
+class Gallery:
+    """The answers of several runs to one test set, asked for the images that tell most."""
+
+    def __init__(self, probabilities: Sequence[ArrayLike], labels: ArrayLike) -> None:
+        """Take each run's N×C probabilities and the N labels.
+
+        Raises:
+            TransferLabError: there is no run, the arrays do not fit each other, or are no
+                probabilities or labels.
+        """
+        checked = checked_runs(probabilities)
+        self._labels = checked_labels(labels, *checked[0].shape)
+        images = np.arange(len(self._labels))
+        self._answers = np.stack([values.argmax(axis=1) for values in checked])
+        self._confidence = np.stack([values.max(axis=1) for values in checked])
+        self._own = np.stack([values[images, self._labels] for values in checked])
+        self._right = self._answers == self._labels
+
+    def hardest(self, count: int = 24) -> tuple[Exhibit, ...]:
+        """Return the images whose right class got the smallest probability, averaged over runs.
+
+        The average is the geometric one, so that the order is that of the mean loss. Equal images
+        stand in the order of the test set.
+        """
+        floor = np.finfo(np.float32).eps
+        mean = np.log(np.maximum(self._own, floor)).mean(axis=0)
+        return self._exhibits(np.argsort(mean, kind="stable")[:count])
+
+    def only_right(self, run: int, count: int = 24) -> tuple[Exhibit, ...]:
+        """Return the images that run number `run` alone names right, its surest first."""
+        self._require(run)
+        alone = np.flatnonzero(self._right[run] & (self._right.sum(axis=0) == 1))
+        order = np.argsort(-self._confidence[run, alone], kind="stable")
+        return self._exhibits(alone[order][:count])
+
+    def confident_mistakes(self, run: int, count: int = 24) -> tuple[Exhibit, ...]:
+        """Return the images that run number `run` names wrong, the surest mistake first."""
+        self._require(run)
+        wrong = np.flatnonzero(~self._right[run])
+        order = np.argsort(-self._confidence[run, wrong], kind="stable")
+        return self._exhibits(wrong[order][:count])
+
+    def of_pair(self, run: int, label: int, answer: int, count: int = 24) -> tuple[Exhibit, ...]:
+        """Return the images of class `label` that run number `run` calls `answer`, surest first."""
+        self._require(run)
+        found = np.flatnonzero((self._labels == label) & (self._answers[run] == answer))
+        order = np.argsort(-self._confidence[run, found], kind="stable")
+        return self._exhibits(found[order][:count])
+
+    def _require(self, run: int) -> None:
+        if not 0 <= run < len(self._answers):
+            raise TransferLabError(
+                f"There is no run number {run}; expected 0 to {len(self._answers) - 1}."
+            )
+
+    def _exhibits(self, positions: NDArray[np.int64]) -> tuple[Exhibit, ...]:
+        return tuple(
+            Exhibit(
+                position=int(position),
+                label=int(self._labels[position]),
+                answers=tuple(
+                    Answer(
+                        answer=int(self._answers[run, position]),
+                        confidence=float(self._confidence[run, position]),
+                        chance_of_label=float(self._own[run, position]),
+                    )
+                    for run in range(len(self._answers))
+                ),
+            )
+            for position in positions
+        )
