@@ -29,13 +29,13 @@ with shell.page("Train"):
         live("Nothing trains at the moment. Choose networks under 'New run' and start them.")
         st.stop()
 
-    st.subheader("Networks")
+    st.header("Networks")
     backbones = choose.choose_backbones()
     if not backbones:
         st.info("Tick at least one network to start from.", icon=":material/touch_app:")
         st.stop()
 
-    st.subheader("What to train them on, and how")
+    st.header("What to train them on, and how")
     with st.container(border=True):
         data_place, preset_place, weights_place = st.columns(3, gap="medium")
         with data_place:

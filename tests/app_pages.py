@@ -28,7 +28,7 @@ def calm(app: AppTest) -> AppTest:
 
 def texts(app: AppTest) -> str:
     """Return everything the page says."""
-    said = [*app.markdown, *app.caption, *app.error, *app.info, *app.title, *app.subheader]
+    said = [*app.markdown, *app.caption, *app.error, *app.info, *app.title, *app.header]
     return "\n".join(str(element.value) for element in said)
 
 

@@ -22,7 +22,7 @@ _LIBRARY = st.components.v2.component(
 
 _CHART = st.components.v2.component(
     "chart",
-    html='<div class="tl-chart" role="img"></div>',
+    html='<div class="tl-chart" role="figure"></div>',
     css=".tl-chart {\n  background: var(--st-background-color);\n}",
     isolate_styles=False,
     js="""

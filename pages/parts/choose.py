@@ -72,7 +72,7 @@ def choose_data() -> str:
         )
         st.caption(report.detail)
         return FOLDER + path.strip()
-    st.caption(report.detail if report.found else report.to_do)
+    st.markdown(f":small[{report.detail if report.found else report.to_do}]")
     return name
 
 

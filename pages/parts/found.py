@@ -14,13 +14,17 @@ _NO = ":gray[:material/radio_button_unchecked:]"
 
 def found_here() -> None:
     """Draw the data, weights and engine that are here, and what to do for what is not."""
-    st.subheader("On this machine")
+    st.header("On this machine")
     data, weights, engine = st.columns(3, gap="small")
     with data.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Data**")
         for source in machine.data_sources():
             st.markdown(f"{_YES if source.found else _NO} {source.title}")
-            st.caption(source.detail if source.found else source.to_do)
+            if source.found:
+                st.caption(source.detail)
+            else:
+                # Not a caption: those are too pale for the link in it.
+                st.markdown(f":small[{source.to_do}]")
     with weights.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Pretrained weights**")
         reports = machine.weights_reports()

@@ -12,13 +12,13 @@ def latest_runs(runs: list[Run]) -> None:
     """Draw the newest runs and what came of them; nothing where there are none."""
     if not runs:
         return
-    st.subheader("Latest runs")
+    st.header("Latest runs")
     st.table(
         {
             "Run": [_name(run) for run in runs[:_MOST]],
             "Top-1": [_result(run) for run in runs[:_MOST]],
             "Data": ["" if run.problem else words.dataset_title(run) for run in runs[:_MOST]],
-            "Asked for": [
+            "When": [
                 "" if run.problem else words.ago(run.status.created) for run in runs[:_MOST]
             ],
         },

@@ -31,24 +31,24 @@ def next_step(runs: list[Run]) -> None:
     with st.container(border=True):
         if active:
             many = "A run is" if len(active) == 1 else f"{len(active)} runs are"
-            st.subheader(f"{many} on the way")
+            st.header(f"{many} on the way")
             st.write("Watch the curves as they grow; closing this tab changes nothing.")
             _link(TRAIN, "Watch it train", ":material/monitoring:", view="Live")
         elif len(real) > 1 or (demo and len(demo) > 1 and not real):
-            st.subheader("Compare what you have trained")
+            st.header("Compare what you have trained")
             st.write("Accuracy with its uncertainty, cost, and the curves over each other.")
             _link(COMPARE, "Compare runs", ":material/leaderboard:")
         elif sources["cifar100"].found and weights:
             names = " or ".join(BACKBONES[name].title for name in weights[:3])
-            st.subheader("Train a pretrained network on CIFAR-100")
+            st.header("Train a pretrained network on CIFAR-100")
             st.write(f"The data is here, and so are the weights of {names}.")
             _link(TRAIN, "Choose what to train", ":material/model_training:")
         elif demo:
-            st.subheader("Train another network beside it")
+            st.header("Train another network beside it")
             st.write("One run alone decides nothing: train a second one on the same data.")
             _link(TRAIN, "Choose what to train", ":material/model_training:")
         else:
-            st.subheader("Try it on the demo data")
+            st.header("Try it on the demo data")
             title = BACKBONES[DEMO_BACKBONES[0]].title
             st.write(
                 f"One click trains {title} on pictures made by code. It needs no data, no weights "
