@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tl_core.data.splits import hold_out, limited, stratified_order
 from tl_core.errors import TransferLabError
 
 class_sizes = st.lists(st.integers(3, 40), min_size=2, max_size=12)
+# A machine that is busy with something else must not fail a test of arithmetic.
+unhurried = settings(deadline=None)
+
 seeds = st.integers(0, 2**31 - 1)
 
 
@@ -15,6 +18,7 @@ def labels_of(sizes: list[int], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(labels)
 
 
+@unhurried
 @given(class_sizes, seeds)
 def test_every_beginning_of_a_stratified_order_has_the_classes_in_proportion(sizes, seed):
     labels = labels_of(sizes, seed)
@@ -29,6 +33,7 @@ def test_every_beginning_of_a_stratified_order_has_the_classes_in_proportion(siz
         assert served.max() <= waiting.min() + 1e-9
 
 
+@unhurried
 @given(class_sizes, seeds, st.sampled_from([0.1, 0.2]))
 def test_holding_out_leaves_every_class_on_both_sides(sizes, seed, share):
     labels = labels_of(sizes, seed)
@@ -39,6 +44,7 @@ def test_holding_out_leaves_every_class_on_both_sides(sizes, seed, share):
     assert np.bincount(labels[rest], minlength=len(sizes)).min() >= 2
 
 
+@unhurried
 @given(class_sizes, seeds, st.data())
 def test_a_smaller_limit_takes_a_subset_of_each_split(sizes, seed, data):
     labels = labels_of(sizes, seed)
