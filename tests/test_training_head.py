@@ -143,3 +143,10 @@ def test_top5_counts_a_class_among_the_five_highest() -> None:
     assert top1 == pytest.approx(1 / 3)
     assert top5 == pytest.approx(2 / 3)
     assert loss == pytest.approx(-np.log(probabilities[0, labels]).mean(), rel=1e-5)
+
+
+def test_a_model_that_answers_the_same_for_all_is_right_about_one_class():
+    labels = np.arange(10)
+    same = np.full((10, 10), 0.1, np.float32)
+    _, top1, top5 = quality(same, Examples(((),), labels, labels))
+    assert (top1, top5) == (0.1, 0.5)
