@@ -3,8 +3,14 @@ import pytest
 from tl_core.runs.forecast import Forecast
 
 
+def expecting(expected):
+    forecast = Forecast()
+    forecast.expect(expected)
+    return forecast
+
+
 def test_an_exact_expectation_gives_exact_shares():
-    forecast = Forecast({"data": 1.0, "features": 6.0, "head": 3.0})
+    forecast = expecting({"data": 1.0, "features": 6.0, "head": 3.0})
     forecast.begin("data")
     assert forecast.update(1.0, 1.0) == (pytest.approx(0.1), pytest.approx(9.0))
     forecast.begin("features")
@@ -15,13 +21,13 @@ def test_an_exact_expectation_gives_exact_shares():
 
 
 def test_a_machine_twice_as_slow_is_noticed_for_the_phases_to_come():
-    forecast = Forecast({"features": 10.0, "head": 5.0})
+    forecast = expecting({"features": 10.0, "head": 5.0})
     forecast.begin("features")
     assert forecast.update(10.0, 0.5)[1] == pytest.approx(10.0 + 10.0)
 
 
 def test_the_share_never_falls():
-    forecast = Forecast({"features": 1.0, "head": 1.0})
+    forecast = expecting({"features": 1.0, "head": 1.0})
     forecast.begin("features")
     first, _ = forecast.update(0.9, 0.9)
     forecast.begin("head")
@@ -31,18 +37,26 @@ def test_the_share_never_falls():
 
 
 def test_a_phase_taken_up_again_is_judged_by_its_own_pace():
-    forecast = Forecast({"features": 10.0, "head": 1.0, "fine-tune": 20.0})
+    forecast = expecting({"features": 10.0, "head": 1.0, "fine-tune": 20.0})
     forecast.begin("features")
     forecast.update(10.0, 1.0)
     forecast.begin("head")
     forecast.update(1.0, 1.0)
     forecast.begin("features")
     _, left = forecast.update(2.0, 0.5)
-    assert left == pytest.approx(2.0 + 20.0 * 14 / 10)
+    assert left == pytest.approx(2.0 + 20.0 * (14 + 1) / (10 + 1))
 
 
-def test_without_an_expectation_the_present_phase_is_all_that_is_known():
-    forecast = Forecast({})
+def test_a_wrong_expectation_of_one_phase_leaves_the_others_within_bounds():
+    forecast = expecting({"features": 0.01, "save": 10.0})
+    forecast.begin("features")
+    assert forecast.update(13.0, 1.0)[1] == pytest.approx(40.0)
+
+
+def test_before_anything_is_expected_nothing_is_done():
+    forecast = Forecast()
+    forecast.begin("data")
+    assert forecast.update(5.0, 1.0) == (0.0, None)
+    forecast.expect({"data": 5.0, "head": 5.0})
     forecast.begin("head")
-    assert forecast.update(0.0, 0.0) == (0.0, 0.0)
-    assert forecast.update(5.0, 0.5) == (pytest.approx(0.5), pytest.approx(5.0))
+    assert forecast.update(2.5, 0.5) == (pytest.approx(0.75), pytest.approx(2.5))

@@ -23,7 +23,7 @@ from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs
 from tl_core.settings import settings
 
 WORKER = (sys.executable, "-m", "tl_core.runs.worker")
-STOP_GRACE = 4.0
+STOP_GRACE = 3.5
 
 _POLL = 0.25
 

@@ -30,7 +30,6 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         Stopped: a stop was asked for.
     """
     recipe = run.recipe
-    prepare()
     reporter.begin("data", 1, "data set")
     dataset = open_dataset(
         recipe.dataset,
@@ -46,6 +45,8 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         expected.phases,
         {"head": recipe.batch_size, "fine-tune": recipe.fine_tune_batch_size},
     )
+    reporter.start()
+    prepare()
     trained = train(recipe, dataset, reporter)
     probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]

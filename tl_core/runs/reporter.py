@@ -37,7 +37,7 @@ class Reporter(Progress):
         self._seconds: dict[str, float] = {}
         self._notes: list[str] = []
         self._written = {METRICS: -_INTERVAL, STATUS: -_INTERVAL}
-        self._forecast = Forecast({})
+        self._forecast = Forecast()
         self._share = 0.0
         self._left: float | None = None
         self._batch: dict[Phase, int] = {}
@@ -58,6 +58,13 @@ class Reporter(Progress):
         """Take the `seconds` that each phase may need, and images a step of training phases."""
         self._forecast.expect(seconds)
         self._batch = dict(batch)
+
+    def start(self) -> None:
+        """Count what follows, until the next phase, as the start of the run."""
+        self._check()
+        self._leave()
+        self._phase = None
+        self._write_status("Starting …")
 
     def begin(self, phase: Phase, total: int, unit: str) -> None:
         """Start `phase`, or take it up again."""
