@@ -1,4 +1,4 @@
-"""Where models fail."""
+"""Where models fail: by superclass, and which class is taken for which."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from tl_core.figures.look import blank, colour_scale, inks, plain, wrapped
+from tl_core.figures.cells import FEW, draw_cells, shortened
+from tl_core.figures.look import blank, percent, plain
 
 
 def superclass_heat_map(
@@ -21,7 +22,8 @@ def superclass_heat_map(
     Cells of a superclass without test images hold NaN and stay empty.
     """
     means = [row[~np.isnan(row)].mean() if not np.isnan(row).all() else 2.0 for row in accuracy]
-    order = np.argsort(means, kind="stable")
+    order = np.argsort(means, kind="stable").tolist()
+    shares = [[None if np.isnan(v) else float(v) for v in accuracy[s]] for s in order]
     figure = blank(
         "Accuracy per superclass",
         note="share of its pictures named right, hardest on top",
@@ -30,67 +32,66 @@ def superclass_heat_map(
     )
     draw_cells(
         figure,
-        accuracy[order],
+        shares,
         rows=[superclasses[s] for s in order],
         columns=runs,
-        hover=[[f"<b>{plain(superclasses[s])}</b><br>{plain(run)}" for run in runs] for s in order],
-        number=".0%",
+        words=[["" if v is None else f"{100 * v:.0f}%" for v in row] for row in shares],
+        hover=[
+            [
+                f"<b>{plain(superclasses[s])}</b><br>{plain(run)}<br>"
+                + ("no test pictures" if v is None else percent(v))
+                for run, v in zip(runs, row, strict=True)
+            ]
+            for s, row in zip(order, shares, strict=True)
+        ],
         most=1.0,
         dark=dark,
     )
     return figure
 
 
-def draw_cells(
-    figure: go.Figure,
-    values: NDArray[np.float64],
-    *,
+def confusion_heat_map(
+    run: str,
+    counts: NDArray[np.int64],
     rows: Sequence[str],
     columns: Sequence[str],
-    hover: Sequence[Sequence[str]],
-    number: str,
-    most: float,
-    dark: bool,
-) -> None:
-    """Draw rows×columns as coloured cells from 0 to `most`, with their numbers where they fit."""
-    numbers_fit = len(columns) <= 8
-    names = [wrapped(column, 12) for column in columns]
-    figure.add_heatmap(
-        z=[[None if np.isnan(cell) else float(cell) for cell in row] for row in values],
-        x=list(range(len(columns))),
-        y=list(range(len(rows))),
-        zmin=0,
-        zmax=most,
-        colorscale=colour_scale(dark),
-        xgap=2,
-        ygap=2,
-        texttemplate=f"%{{z:{number}}}" if numbers_fit else None,
-        textfont={"color": inks(dark).text, "size": 12},
-        text=hover,
-        hovertemplate=f"%{{text}}<br>%{{z:{number}}}<extra></extra>",
-        hoverongaps=False,
-        showscale=not numbers_fit,
-        colorbar={
-            "tickformat": number,
-            "thickness": 10,
-            "outlinewidth": 0,
-            "tickfont": {"color": inks(dark).quiet, "size": 11},
-        },
+    totals: Sequence[int],
+    *,
+    dark: bool = False,
+) -> go.Figure:
+    """Return how many pictures of each row got each column as the answer of `run`.
+
+    `totals` are all test pictures of each row, more than `counts` sums up to where only some
+    columns are shown. A cell's colour is its share of the row's total. Where row and column carry
+    one name the answer was right; those cells play no part in the scale, so that mistakes show.
+    """
+    share = counts / np.maximum(np.asarray(totals), 1)[:, None]
+    right = np.array([[row == column for column in columns] for row in rows])
+    wrong = share[~right]
+    most = float(wrong.max()) if wrong.size and wrong.max() > 0 else 1.0
+    size = 29 if len(columns) <= FEW else 17
+    figure = blank(
+        f"Confusions of {shortened(run, 30)}",
+        note="rows: the truth · columns: the answer",
+        height=120 + size * len(rows) + (0 if len(columns) <= FEW else 90),
+        dark=dark,
     )
-    figure.update_xaxes(
-        tickvals=list(range(len(columns))),
-        ticktext=names,
-        tickangle=0 if numbers_fit else -90,
-        tickfont={"size": 11},
-        side="top",
-        showgrid=False,
+    draw_cells(
+        figure,
+        share.tolist(),
+        rows=rows,
+        columns=columns,
+        words=[[str(cell) if cell else "" for cell in row] for row in counts.tolist()],
+        hover=[
+            [
+                f"{counts[r, c]:,} of {totals[r]:,} pictures of <b>{plain(row)}</b><br>"
+                f"called <b>{plain(column)}</b>{' ✓' if right[r, c] else ''}<br>"
+                f"{percent(share[r, c])}"
+                for c, column in enumerate(columns)
+            ]
+            for r, row in enumerate(rows)
+        ],
+        most=most,
+        dark=dark,
     )
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[wrapped(row, 20) for row in rows],
-        tickfont={"size": 11},
-        autorange="reversed",
-        showgrid=False,
-    )
-    lines = max((name.count("<br>") + 1 for name in names), default=1)
-    figure.update_layout(margin={"t": 70 + 15 * lines if numbers_fit else 150})
+    return figure

@@ -86,8 +86,12 @@ def plain(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return `text` as `plain` does, broken into lines of at most `width` characters."""
-    return "<br>".join(plain(line) for line in textwrap.wrap(text, width) or [""])
+    """Return `text` as `plain` does, broken into lines of at most `width` characters.
+
+    Underscores turn into spaces, so that a class name such as 'aquarium_fish' breaks between words.
+    """
+    lines = textwrap.wrap(text.replace("_", " "), width)
+    return "<br>".join(plain(line) for line in lines or [""])
 
 
 def percent(share: float) -> str:
