@@ -25,7 +25,7 @@ from tl_core.settings import settings
 WORKER = (sys.executable, "-m", "tl_core.runs.worker")
 STOP_GRACE = 3.5
 
-_POLL = 0.25
+_POLL = 0.5
 
 _log = logging.getLogger(__name__)
 

@@ -69,11 +69,12 @@ class Reporter(Progress):
     def begin(self, phase: Phase, total: int, unit: str) -> None:
         """Start `phase`, or take it up again."""
         self._check()
+        if phase != self._phase:
+            _log.info("%s", PHASE_TITLES[phase])
         self._leave()
         self._phase = phase
         self._steps = self._step
         self._forecast.begin(phase)
-        _log.info("%s", PHASE_TITLES[phase])
         self._total, self._unit = max(total, 1), unit
         self._judge(0)
         self._write_status(f"{PHASE_TITLES[phase]} …")
