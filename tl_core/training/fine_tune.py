@@ -53,7 +53,7 @@ def trainable_top(
     inputs: list[Any] = [activation]
     parts = [
         keras.layers.Activation("linear", dtype="float32")(part)
-        for part in _listed(top(activation))
+        for part in _listed(top(keras.layers.Activation("linear", dtype=policy)(activation)))
     ]
     if low:
         pooled = keras.Input((sum(part.shape[-1] for part in low),), dtype="float16", name="low")

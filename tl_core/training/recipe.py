@@ -24,7 +24,7 @@ class Recipe(BaseModel):
     limit: Annotated[int, Field(ge=1)] | None = Field(
         None,
         description="Use only this many labelled images (training and validation together), "
-        "the same number of each class; the test set stays whole.",
+        "each class in proportion; the test set stays whole.",
     )
     weights: Literal["imagenet", "random"] = Field(
         "imagenet", description="Pretrained ImageNet weights, or random ones (a baseline)."

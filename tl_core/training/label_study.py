@@ -1,0 +1,103 @@
+"""How accuracy grows with the number of labelled images: the same head on fewer and fewer."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.backbones.table import backbone
+from tl_core.backbones.weights import find_weights
+from tl_core.data.dataset import Dataset
+from tl_core.progress import Progress
+from tl_core.training.batches import Examples, training_chunks
+from tl_core.training.head import build_head, feature_statistics
+from tl_core.training.inputs import Inputs, Views
+from tl_core.training.loop import Loop
+from tl_core.training.optimizers import make_optimizer
+from tl_core.training.recipe import Recipe
+
+COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
+
+_FEWEST_STEPS = 150
+_MOST_STEPS = 1500
+
+
+@dataclass(frozen=True)
+class LabelPoint:
+    """Test top-1 (0..1) with `per_class` labelled images of each class, one value a seed."""
+
+    per_class: int
+    accuracies: tuple[float, ...]
+
+
+def label_study(
+    recipe: Recipe,
+    dataset: Dataset,
+    progress: Progress,
+    *,
+    counts: tuple[int, ...] = COUNTS,
+    seeds: int = 3,
+) -> tuple[LabelPoint, ...]:
+    """Train the recipe's head on ever more labelled images a class, and measure each on test.
+
+    Every head sees the same cached frozen features; only the images that count as labelled also
+    set its standardisation. The number of steps follows a fixed rule and nothing is chosen by the
+    test set. The subsets of one seed nest. Counts that a class cannot fill are left out.
+
+    Raises:
+        TransferLabError: weights are missing or damaged.
+        Stopped: `progress` asked for it.
+    """
+    import keras
+
+    row = backbone(recipe.backbone)
+    weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
+    inputs = Inputs(recipe, dataset, row, weights, progress)
+    views: Views = (None, *recipe.augmentation)
+    pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
+    labelled = inputs.in_order(inputs.frozen(pool, views, "features"), pool)
+    test = inputs.in_order(inputs.frozen(dataset.test, (None,), "test"), dataset.test)
+    rows = np.searchsorted(pool, dataset.train)
+    largest = int(np.bincount(dataset.labels[dataset.train]).min())
+    usable = [count for count in counts if count <= largest]
+    progress.begin("head", len(usable) * seeds, "heads")
+    points = []
+    for number, count in enumerate(usable):
+        accuracies = []
+        for seed in range(seeds):
+            keras.utils.set_random_seed(seed)
+            chosen = first_of_each_class(labelled.labels, rows, count, seed)
+            part = replace(labelled, rows=chosen, labels=labelled.labels[chosen])
+            accuracies.append(_accuracy(recipe, part, test, len(dataset.class_names), seed))
+            progress.advance(number * seeds + seed + 1)
+        points.append(LabelPoint(count, tuple(accuracies)))
+    return tuple(points)
+
+
+def first_of_each_class(
+    labels: NDArray[np.int64], rows: NDArray[np.int64], count: int, seed: int
+) -> NDArray[np.int64]:
+    """Return `count` of `rows` for each class, the first in an order that `seed` decides."""
+    order = np.random.default_rng(seed).permutation(rows)
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    sizes = np.bincount(labels[rows])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    rank = np.arange(len(by_class)) - np.repeat(starts, sizes)
+    return np.sort(by_class[rank < count])
+
+
+def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed: int) -> float:
+    mean, variance = feature_statistics(part.views[0][0], part.rows)
+    policy = "float32" if recipe.precision == "float32" else "mixed_bfloat16"
+    head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
+    batch = min(recipe.batch_size, len(part))
+    steps = int(np.clip(len(part) * recipe.epochs // batch, _FEWEST_STEPS, _MOST_STEPS))
+    optimizer = make_optimizer(recipe, recipe.learning_rate, steps, 0)
+    loop = Loop(head, optimizer, recipe.label_smoothing, classes)
+    rng = np.random.default_rng(seed)
+    taken = 0
+    while taken < steps:
+        for chunk in training_chunks(part, batch, rng):
+            loop.train(chunk)
+            taken += len(chunk.labels)
+    return float((loop.probabilities(test).argmax(1) == test.labels).mean())
