@@ -18,6 +18,7 @@ class Settings:
     weights: Path | None
     keras_home: Path
     workers: int
+    cache_bytes: int
 
     @property
     def runs(self) -> Path:
@@ -35,10 +36,12 @@ def settings() -> Settings:
 
     Reads `TL_ARTIFACTS_DIR` (default: `artifacts/` of this checkout, or of the working folder when
     the package was installed elsewhere), `TL_DATA_DIR`, `TL_WEIGHTS_DIR`, `KERAS_HOME` and
-    `TL_WORKERS` (runs trained at the same time, default 1).
+    `TL_WORKERS` (runs trained at the same time, default 1) and `TL_CACHE_LIMIT_GB` (what cached
+    features may take on disk, default 20).
 
     Raises:
-        TransferLabError: `TL_WORKERS` is not a whole number of at least 1.
+        TransferLabError: `TL_WORKERS` is not a whole number of at least 1, or
+            `TL_CACHE_LIMIT_GB` is not a number above 0.
     """
     home = _CHECKOUT if (_CHECKOUT / "app.py").exists() else Path.cwd()
     workers = os.environ.get("TL_WORKERS", "1")
@@ -52,9 +55,23 @@ def settings() -> Settings:
         weights=_path("TL_WEIGHTS_DIR"),
         keras_home=_path("KERAS_HOME") or Path.home() / ".keras",
         workers=int(workers),
+        cache_bytes=_gigabytes("TL_CACHE_LIMIT_GB", "20"),
     )
 
 
 def _path(variable: str) -> Path | None:
     value = os.environ.get(variable, "")
     return Path(value).expanduser().absolute() if value else None
+
+
+def _gigabytes(variable: str, default: str) -> int:
+    value = os.environ.get(variable, "") or default
+    try:
+        size = float(value)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < float("inf"):
+        raise TransferLabError(
+            f"{variable} is {value!r}; set it to a number of gigabytes above 0, or unset it."
+        )
+    return int(size * 1e9)

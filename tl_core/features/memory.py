@@ -1,0 +1,124 @@
+"""What this machine has learnt about its engines: which is fastest, which was wrong."""
+
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from tl_core.features.engines import Plan
+from tl_core.features.network import Network
+from tl_core.files import write_text
+from tl_core.settings import settings
+
+Section = Literal["fastest", "wrong"]
+Document = dict[str, dict[str, object]]
+
+
+def recall_fastest(network: Network, engine: str, precision: str) -> Plan | None:
+    """Return the plan that was fastest here for this backbone and size, if one was timed."""
+    known = _read().get("fastest", {}).get(_fastest_key(network, engine, precision))
+    if not isinstance(known, dict):
+        return None
+    return Plan(known["engine"], known["precision"])
+
+
+def remember_fastest(
+    network: Network, engine: str, precision: str, plan: Plan, rates: dict[Plan, float]
+) -> None:
+    """Keep the plan that was fastest, with the rates (images/s) it was chosen by."""
+    entry = {
+        "engine": plan.engine,
+        "precision": plan.precision,
+        "images_per_second": {str(p): round(rate, 1) for p, rate in rates.items()},
+    }
+    _keep("fastest", _fastest_key(network, engine, precision), entry)
+
+
+def recall_wrong(network: Network, plan: Plan) -> str | None:
+    """Return why the plan must not be used for this network here, if it was found wrong."""
+    known = _read().get("wrong", {}).get(_wrong_key(network, plan))
+    return str(known) if known is not None else None
+
+
+def remember_wrong(network: Network, plan: Plan, reason: str) -> None:
+    """Keep that the plan gave wrong features for this network."""
+    _keep("wrong", _wrong_key(network, plan), reason)
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA device is there, told without loading a framework."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def libraries(plan: Plan) -> dict[str, str]:
+    """Return the versions that a plan's features depend on."""
+    names = ("openvino",) if plan.engine == "openvino" else ("keras", "tensorflow")
+    return {name: version(name) for name in names}
+
+
+@cache
+def machine() -> str:
+    """Return what tells this machine's speed from another's."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_processor()}, {cores} cores" + (", GPU" if has_gpu() else "")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    # A virtual machine may hide the model's name, but not what it can do.
+    flags = [
+        f for f in facts.get("flags", "").split() if f.startswith(("avx512_bf", "amx", "avx2"))
+    ]
+    parts = [facts.get(key, "") for key in ("model name", "cpu family", "model")]
+    return " ".join([*parts, *sorted(flags)]).strip() or platform.machine()
+
+
+def _fastest_key(network: Network, engine: str, precision: str) -> str:
+    asked = f"engine {engine}, precision {precision}"
+    return " | ".join([machine(), network.row.name, f"{network.size} px", asked, _versions()])
+
+
+def _wrong_key(network: Network, plan: Plan) -> str:
+    part = f"{network.pooled}, {network.blocks} blocks"
+    return " | ".join(
+        [
+            machine(),
+            network.row.name,
+            network.weights.identity,
+            f"{network.size} px",
+            part,
+            f"{plan.engine} {plan.precision}",
+            _versions(),
+        ]
+    )
+
+
+@cache
+def _versions() -> str:
+    return " ".join(f"{name} {version(name)}" for name in ("tensorflow", "openvino"))
+
+
+def _path() -> Path:
+    return settings().cache / "engines.json"
+
+
+def _read() -> Document:
+    try:
+        known = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _keep(section: Section, key: str, value: object) -> None:
+    known = _read()
+    known.setdefault(section, {})[key] = value
+    write_text(_path(), json.dumps(known, indent=1, sort_keys=True))
