@@ -9,6 +9,7 @@ from tl_core.data import folder_check, open_dataset
 from tl_core.data.folder_check import check_image
 from tl_core.errors import Stopped, TransferLabError
 from tl_core.progress import Progress
+from tl_core.runs.dataset_info import dataset_info
 
 
 def picture(path: Path, level: int = 0) -> Path:
@@ -211,6 +212,24 @@ def test_a_stopped_check_remembers_what_it_did(root, monkeypatch):
     monkeypatch.setattr(folder_check, "check_image", checked.append)
     opened(root)
     assert len(checked) == 30
+
+
+def test_the_test_set_is_the_same_at_whatever_size_its_pictures_are_read(root):
+    small, large = opened(root, resolution=8), opened(root, resolution=16)
+    assert small.images.shape != large.images.shape
+    assert dataset_info(small).fingerprint != dataset_info(large).fingerprint
+    assert dataset_info(small).test_fingerprint == dataset_info(large).test_fingerprint
+
+
+def test_the_test_set_is_another_with_other_test_pictures_alone(root):
+    first = opened(root)
+    before = dataset_info(first).test_fingerprint
+    assert dataset_info(opened(root, limit=20)).test_fingerprint == before
+    assert dataset_info(opened(root, seed=9)).test_fingerprint != before
+    picture(first.images._paths[first.train[0]], 77)
+    assert dataset_info(opened(root)).test_fingerprint == before
+    picture(first.images._paths[first.test[0]], 77)
+    assert dataset_info(opened(root)).test_fingerprint != before
 
 
 def test_the_fingerprint_follows_pictures_labels_and_resolution_but_not_the_split(root):

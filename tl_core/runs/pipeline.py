@@ -1,7 +1,5 @@
 """A run from its recipe to its folder: data, training, the test set once, the saved model."""
 
-import hashlib
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,8 @@ from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
 from tl_core.runs.cost import SavedModel, measure
-from tl_core.runs.documents import DatasetInfo, Outcome, WeightsInfo
+from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.documents import Outcome, WeightsInfo
 from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
@@ -83,7 +82,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
 def _outcome(dataset: Dataset, trained: Trained, saved: SavedModel, reporter: Reporter) -> Outcome:
     weights = trained.weights
     return Outcome(
-        dataset=_dataset_info(dataset),
+        dataset=dataset_info(dataset),
         weights=WeightsInfo(
             kind=weights.kind,
             file=weights.path.name if weights.path else None,
@@ -113,36 +112,6 @@ def _outcome(dataset: Dataset, trained: Trained, saved: SavedModel, reporter: Re
         machine=machine(),
         versions=versions(),
     )
-
-
-def _dataset_info(dataset: Dataset) -> DatasetInfo:
-    coarse = dataset.coarse_of_class
-    return DatasetInfo(
-        name=dataset.name,
-        title=dataset.title,
-        is_demo=dataset.is_demo,
-        fingerprint=dataset.fingerprint,
-        test_fingerprint=_test_fingerprint(dataset),
-        resolution=dataset.images.shape[1],
-        class_names=dataset.class_names,
-        coarse_names=dataset.coarse_names,
-        coarse_of_class=None if coarse is None else tuple(coarse.tolist()),
-        train=len(dataset.train),
-        validation=len(dataset.validation),
-        test=len(dataset.test),
-        skipped=tuple(f"{skipped.path}: {skipped.reason}" for skipped in dataset.skipped),
-    )
-
-
-def _test_fingerprint(dataset: Dataset) -> str:
-    """Return what two runs share exactly if they were tested on the same images in one order."""
-    digest = hashlib.sha256("\n".join(dataset.class_names).encode())
-    digest.update(dataset.labels[dataset.test].astype(np.int64).tobytes())
-    if dataset.test_fingerprint is not None:
-        digest.update(dataset.test_fingerprint.encode())
-    else:
-        digest.update(dataset.images.read(dataset.test).tobytes())
-    return digest.hexdigest()
 
 
 def _spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
