@@ -45,7 +45,7 @@ def test_help_is_quick_and_loads_no_network_library():
     assert shown.stdout.splitlines()[-1] == "light True", shown.stderr
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
         *("datasets", "backbones", "train", "runs", "show", "stop", "delete"),
-        *("compare", "predict", "doctor"),
+        *("compare", "predict", "cache", "doctor"),
     ]
 
 
@@ -255,6 +255,13 @@ def test_datasets_and_backbones_and_doctor_say_what_is_here():
     assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["weights"]["vgg16"]["to_do"]
     assert "TL_WEIGHTS_DIR" in tl("doctor").stdout
+
+
+def test_an_empty_cache_is_shown_with_its_limit(monkeypatch):
+    monkeypatch.setenv("TL_CACHE_LIMIT_GB", "3")
+    assert tl("cache").stdout == "0.0 MB of at most 3.0 GB.\n"
+    assert as_json("cache") == {"entries": [], "bytes": 0, "limit": 3_000_000_000}
+    assert as_json("cache", "clear") == {"freed_bytes": 0, "left": 0}
 
 
 def test_there_is_no_markup_in_what_users_name(own_folders):

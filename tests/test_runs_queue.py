@@ -236,13 +236,22 @@ def test_many_processes_submit_and_stop_at_once_and_nothing_is_lost_or_done_twic
 def test_the_worker_gets_its_submitters_folders(journal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TL_DATA_DIR", "data")
+    monkeypatch.setenv("TL_CACHE_LIMIT_GB", "3")
     run = queue.submit(recipe())
     monkeypatch.delenv("TL_DATA_DIR")
     monkeypatch.setenv("TL_WEIGHTS_DIR", "/elsewhere")
     environment = queue.environment_of(run)
     assert environment["TL_DATA_DIR"] == str(tmp_path / "data")
     assert "TL_WEIGHTS_DIR" not in environment
+    assert environment["TL_CACHE_LIMIT_GB"] == "3"
     wait_for(run, "finished")
+
+
+def test_a_folder_of_pictures_is_found_from_wherever_the_worker_works(
+    journal, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert queue.submit(recipe(1, "folder:birds")).recipe.dataset == f"folder:{tmp_path}/birds"
 
 
 def test_a_lock_tells_whether_its_process_lives(tmp_path, own_folders):

@@ -10,6 +10,7 @@ from tl_core.backbones import BACKBONES
 from tl_core.backbones.weights import report
 from tl_core.cli.app import app
 from tl_core.cli.output import Json, out, print_facts, print_json, size
+from tl_core.features.memory import has_gpu
 from tl_core.runs.machine import machine, versions
 from tl_core.settings import settings
 
@@ -22,6 +23,7 @@ def doctor(as_json: Json = False) -> None:
     found: dict[str, Any] = {
         "machine": machine(),
         "versions": versions(),
+        "engines": _engines(),
         "folders": _folders(),
         "data": [asdict(source) for source in sources()],
         "weights": {row.name: asdict(report(row)) for row in BACKBONES.values()},
@@ -31,6 +33,7 @@ def doctor(as_json: Json = False) -> None:
         return
     _section("Machine", found["machine"].items())
     _section("Versions", found["versions"].items())
+    _section("Engines", found["engines"].items())
     _section("Folders", found["folders"].items())
     _section("Data", [(source["name"], _where(source)) for source in found["data"]])
     _section("Weights", [(name, _where(weights)) for name, weights in found["weights"].items()])
@@ -43,6 +46,15 @@ def _where(report: dict[str, Any]) -> str:
 def _section(title: str, facts: Any) -> None:
     out().print(f"\n{title}", style="bold underline")
     print_facts(facts)
+
+
+def _engines() -> dict[str, str]:
+    openvino = "installed" if versions()["openvino"] != "not installed" else "not installed"
+    return {
+        "graphics processor": "an NVIDIA device" if has_gpu() else "none; the processor computes",
+        "openvino": f"{openvino}; taken for frozen features where it is faster and right",
+        "keras": "always there; trains, and checks what the other answers",
+    }
 
 
 def _folders() -> dict[str, str]:

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from tl_core.data.sources import FOLDER
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
 from tl_core.runs.documents import ACTIVE, Status
@@ -34,6 +35,7 @@ _INTERRUPTED = (
 
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
 _FOLDERS = ("TL_DATA_DIR", "TL_WEIGHTS_DIR", "KERAS_HOME")
+_SUBMITTED = (*_FOLDERS, "TL_CACHE_LIMIT_GB")
 
 _log = logging.getLogger(__name__)
 _started: list[subprocess.Popen[bytes]] = []
@@ -42,12 +44,15 @@ _started: list[subprocess.Popen[bytes]] = []
 def submit(recipe: Recipe) -> Run:
     """Put a run of `recipe` at the end of the queue, see that the queue moves, and return it.
 
+    The path of a folder of pictures is stored as it is understood here and now: the process that
+    will train may work in another folder.
+
     Raises:
         TransferLabError: the runs folder cannot be written to.
     """
     with queue_lock():
         try:
-            run = _write_run(recipe)
+            run = _write_run(_with_whole_path(recipe))
         except OSError as error:
             raise TransferLabError(
                 f"Cannot store a run in {settings().runs} ({error.strerror}); make room or make "
@@ -142,20 +147,28 @@ def bury(run: Run, *, out_of_memory: bool = False) -> bool:
 
 
 def environment_of(run: Run) -> dict[str, str]:
-    """Return the environment for the worker of `run`: this one, with its submitter's folders."""
+    """Return the environment for the worker of `run`: this one, with its submitter's settings."""
     try:
         submitted = json.loads((run.folder / ENVIRONMENT).read_text(encoding="utf-8"))
-        folders = {name: str(submitted[name]) for name in _FOLDERS if name in submitted}
+        settled = {name: str(submitted[name]) for name in _SUBMITTED if name in submitted}
     except (OSError, ValueError, TypeError) as error:
-        _log.warning("%s: taking the dispatcher's own folders (%s)", run.id, error)
+        _log.warning("%s: taking the dispatcher's own settings (%s)", run.id, error)
         return dict(os.environ)
-    others = {name: value for name, value in os.environ.items() if name not in _FOLDERS}
-    return others | folders
+    others = {name: value for name, value in os.environ.items() if name not in _SUBMITTED}
+    return others | settled
 
 
-def _own_folders() -> dict[str, str]:
-    paths = {name: os.environ.get(name) for name in _FOLDERS}
-    return {name: str(Path(path).expanduser().absolute()) for name, path in paths.items() if path}
+def _own_settings() -> dict[str, str]:
+    own = {name: os.environ[name] for name in _SUBMITTED if os.environ.get(name)}
+    paths = {name: Path(own[name]).expanduser().absolute() for name in _FOLDERS if name in own}
+    return own | {name: str(path) for name, path in paths.items()}
+
+
+def _with_whole_path(recipe: Recipe) -> Recipe:
+    if not recipe.dataset.startswith(FOLDER):
+        return recipe
+    path = Path(recipe.dataset.removeprefix(FOLDER)).expanduser().absolute()
+    return recipe.model_copy(update={"dataset": f"{FOLDER}{path}"})
 
 
 def _write_run(recipe: Recipe) -> Run:
@@ -173,7 +186,7 @@ def _write_run(recipe: Recipe) -> Run:
         write_text(building / RECIPE, recipe.model_dump_json(indent=1))
         status = Status(state="queued", created=now)
         write_text(building / STATUS, status.model_dump_json(indent=1))
-        write_text(building / ENVIRONMENT, json.dumps(_own_folders(), indent=1))
+        write_text(building / ENVIRONMENT, json.dumps(_own_settings(), indent=1))
         building.rename(folder)
     except OSError:
         shutil.rmtree(building)

@@ -1,0 +1,188 @@
+"""Whole runs of the demo data with a real network: what a person gets after one command."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tl_core.cli.commands import app
+from tl_core.data import open_dataset
+from tl_core.evaluation import evaluate
+from tl_core.runs.queue import stop
+from tl_core.runs.store import Run, get_run
+
+SMALL = (
+    *("--dataset", "demo", "--weights", "random", "--limit", "400"),
+    *("--input-size", "32", "--epochs", "2"),
+)
+
+
+def tl(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `tl` in a process of its own, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "tl_core", *arguments],
+        env=os.environ | {"TL_ARTIFACTS_DIR": str(artifacts)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Return the artifacts of one run, and what its command printed."""
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    return artifacts, tl(artifacts, "train", "mobilenet_v2", *SMALL, "--json")
+
+
+@pytest.fixture
+def run(trained, monkeypatch) -> Run:
+    artifacts, ended = trained
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    monkeypatch.setenv("TL_ARTIFACTS_DIR", str(artifacts))
+    return get_run(json.loads(ended.stdout)["run"])
+
+
+def test_one_object_with_the_figures_is_printed(run, trained):
+    printed = json.loads(trained[1].stdout)
+    assert printed["status"] == "finished"
+    assert printed["demo"] is True
+    assert list(printed["seconds"]) == [
+        *("start", "data", "features", "head", "test", "save", "total")
+    ]
+    assert all(seconds > 0 for seconds in printed["seconds"].values())
+    probabilities, labels = run.predictions()
+    assert printed["test"]["top1"] == (probabilities.argmax(1) == labels).mean()
+    assert printed["test"]["images"] == len(labels)
+    assert "Traceback" not in trained[1].stderr
+
+
+def test_the_folder_holds_every_document_and_they_agree(run):
+    assert run.problem is None
+    assert run.outcome is not None
+    assert run.evaluation is not None
+    data = open_dataset("demo")
+    probabilities, labels = run.predictions()
+    assert probabilities.shape == (len(data.test), len(data.class_names))
+    assert (labels == data.labels[data.test]).all()
+    assert probabilities.sum(1) == pytest.approx(1, abs=1e-3)
+    again = evaluate(
+        probabilities, labels, data.class_names, data.coarse_of_class, data.coarse_names
+    )
+    assert again == run.evaluation
+    chances, truth = run.validation_predictions()
+    assert (chances.argmax(1) == truth).mean() == pytest.approx(run.outcome.val_accuracy)
+    assert len(truth) == run.outcome.dataset.validation
+    cost = run.outcome.cost
+    assert cost.model_bytes == run.model_path.stat().st_size
+    assert 0 < cost.ms_per_image <= cost.ms_per_image_p95
+    assert cost.parameters > 2_000_000
+    assert cost.trained_parameters < cost.parameters
+    assert 300e6 < cost.peak_memory_bytes < 10e9
+
+
+def test_the_curve_has_both_epochs_and_grows(run):
+    lines = run.metrics()
+    assert [line.epoch for line in lines if line.kind == "epoch"] == [1, 2]
+    assert all(line.val_accuracy is not None for line in lines if line.kind == "epoch")
+    assert {line.phase for line in lines} == {"head"}
+    assert [line.step for line in lines] == sorted(line.step for line in lines)
+
+
+def test_the_saved_model_answers_as_the_run_did_and_needs_only_keras(run):
+    import keras
+
+    with zipfile.ZipFile(run.model_path) as archive:
+        config = archive.read("config.json").decode()
+    assert "tl_core" not in config
+    assert "Lambda" not in config
+    model = keras.saving.load_model(run.model_path, compile=False, safe_mode=True)
+    data = open_dataset("demo")
+    chosen = np.arange(0, len(data.test), 10)
+    answers = model.predict_on_batch(data.images.read(data.test[chosen]))
+    recorded = run.predictions()[0][chosen]
+    agreement = (answers.argmax(1) == recorded.argmax(1)).mean()
+    assert agreement > 0.95
+    assert run.outcome is not None
+    assert run.outcome.saved_model_agreement > 0.95
+    assert np.abs(answers - recorded).mean() < 0.01
+
+
+def test_the_model_is_asked_about_pictures_from_the_command_line(run, tmp_path):
+    data = open_dataset("demo")
+    picture = data.images.read(data.test[:1])[0]
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    result = CliRunner().invoke(app, ["predict", str(tmp_path), "--top", "3", "--json"])
+    assert result.exit_code == 1, result.output
+    answered = json.loads(result.stdout)
+    assert list(answered["unreadable"]) == [str(tmp_path / "broken.jpg")]
+    [answer] = answered["answers"]
+    assert answer["run"] == run.id
+    best = np.argsort(-run.predictions()[0][0])[0]
+    assert len(answer["top"]) == 3
+    assert answer["top"][0]["class"] == data.class_names[best]
+    table = CliRunner().invoke(app, ["predict", str(tmp_path / "picture.png"), "--run", run.id])
+    assert table.exit_code == 0
+    assert data.class_names[best] in table.stdout
+    assert "demo data" in table.stderr
+
+
+def test_the_same_seed_gives_the_same_figures_and_finds_its_features_again(run, trained):
+    again = tl(trained[0], "train", "mobilenet_v2", *SMALL, "--json")
+    assert again.returncode == 0, again.stderr
+    second = get_run(json.loads(again.stdout)["run"])
+    assert second.outcome is not None
+    assert second.outcome.cached_features
+    assert run.outcome is not None
+    assert not run.outcome.cached_features
+    assert np.array_equal(second.predictions()[0], run.predictions()[0])
+    assert second.outcome.dataset.test_fingerprint == run.outcome.dataset.test_fingerprint
+
+
+def test_the_features_are_in_the_cache_until_it_is_cleared(run):
+    def kept() -> list[dict]:
+        return json.loads(CliRunner().invoke(app, ["cache", "--json"]).stdout)["entries"]
+
+    assert {entry["document"]["backbone"] for entry in kept()} == {"mobilenet_v2"}
+    assert all(entry["complete"] and not entry["in_use"] for entry in kept())
+    assert "mobilenet_v2" in CliRunner().invoke(app, ["cache"]).stdout
+    size = sum(entry["bytes"] for entry in kept())
+    cleared = CliRunner().invoke(app, ["cache", "clear", "--json"])
+    assert json.loads(cleared.stdout) == {"freed_bytes": size, "left": 0}
+    assert kept() == []
+
+
+def test_a_real_run_stops_within_five_seconds_wherever_it_is(tmp_path, own_folders):
+    detached = tl(own_folders, "train", "mobilenet_v2", *SMALL, "--epochs", "1000", "--detach")
+    run = get_run(detached.stdout.strip())
+    deadline = time.monotonic() + 60
+    while get_run(run.id).status.state != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    asked = time.monotonic()
+    assert stop(run).status.state == "stopping"
+    while get_run(run.id).status.state != "stopped":
+        assert time.monotonic() - asked < 5
+        time.sleep(0.05)
+
+
+def test_data_that_is_not_there_fails_the_run_with_a_sentence_before_keras_is_loaded(own_folders):
+    arguments = ("train", "vgg16", "--dataset", f"folder:{own_folders}/nowhere", "--json")
+    failed = tl(own_folders, *arguments)
+    assert failed.returncode == 1
+    printed = json.loads(failed.stdout)
+    assert printed["status"] == "failed"
+    assert "nowhere" in printed["message"]
+    assert "Traceback" not in failed.stderr
+    log = get_run(printed["run"]).log()
+    assert "Traceback" in log
+    assert "oneDNN" not in log
