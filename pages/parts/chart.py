@@ -37,7 +37,9 @@ export default function ({ data, parentElement }) {
     if (!window.Plotly) return setTimeout(draw, 50)
     window.Plotly.react(chart, figure.data, figure.layout, { displaylogo: false })
     if (chart.observer) return
-    chart.observer = new ResizeObserver(() => window.Plotly.Plots.resize(chart))
+    // Also called when the page is left, when there is nothing to fit any more.
+    chart.observer = new ResizeObserver(
+      () => chart.offsetParent && window.Plotly.Plots.resize(chart))
     chart.observer.observe(chart)
   }
   draw()

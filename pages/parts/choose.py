@@ -30,12 +30,15 @@ def choose_backbones() -> list[str]:
 
 
 def _card(row: Backbone, weights: WeightsReport) -> bool:
-    ticked = st.checkbox(
-        f"{words.dot(row.name)} **{row.title}**",
-        value=row.name == "mobilenet_v2",
-        key=f"backbone_{row.name}",
-        persist_state="session",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        # Its label is what a screen reader says, so the mark stands beside it.
+        ticked = st.checkbox(
+            row.title,
+            value=row.name == "mobilenet_v2",
+            key=f"backbone_{row.name}",
+            persist_state="session",
+        )
+        st.markdown(words.dot(row.name), width="content")
     st.caption(row.character)
     st.space("stretch")
     # Four bytes a parameter: the weights are stored in float32.

@@ -18,9 +18,7 @@ def latest_runs(runs: list[Run]) -> None:
             "Run": [_name(run) for run in runs[:_MOST]],
             "Top-1": [_result(run) for run in runs[:_MOST]],
             "Data": ["" if run.problem else words.dataset_title(run) for run in runs[:_MOST]],
-            "When": [
-                "" if run.problem else words.ago(run.status.created) for run in runs[:_MOST]
-            ],
+            "When": ["" if run.problem else words.ago(run.status.created) for run in runs[:_MOST]],
         },
         border="horizontal",
         hide_index=True,
