@@ -5,6 +5,7 @@ top answer, the top five and the rank of the right class never contradict each o
 """
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from tl_core.errors import TransferLabError
 
 # Probabilities stored as float16 or computed in bfloat16 sum to 1 within this much.
 _SUM_TOLERANCE = 0.01
+_ROUNDING = 1e-12
 
 
 def checked_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -28,27 +30,13 @@ def checked_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
             f"The probabilities have the shape {values.shape}; expected at least one row (a test "
             "image) and one column (a class)."
         )
-    unusable = ~np.isfinite(values).all(axis=1)
-    if unusable.any():
-        raise TransferLabError(
-            f"{unusable.sum()} of {len(values)} test images got an answer that is not a number, "
-            f"the first of them image {unusable.argmax()}; the model diverged, so train it again "
-            "with a lower learning rate."
-        )
-    if values.min() < 0 or values.max() > 1 + _SUM_TOLERANCE:
-        raise TransferLabError(
-            f"The probabilities reach from {values.min():.3g} to {values.max():.3g}; expected 0 "
-            "to 1, so pass a softmax's output, not logits."
-        )
     sums = values.sum(axis=1, keepdims=True)
-    worst = int(np.abs(sums - 1).argmax())
-    if abs(sums[worst, 0] - 1) > _SUM_TOLERANCE:
-        raise TransferLabError(
-            f"The probabilities of image {worst} sum to {sums[worst, 0]:.3g}; expected 1, so pass "
-            "a softmax's output."
-        )
-    chances: NDArray[np.float64] = values / sums
-    return chances
+    off = float(np.abs(sums - 1).max())
+    # Written so that a NaN is refused too.
+    if not (off <= _SUM_TOLERANCE and values.min() >= 0):
+        _refuse(values, sums)
+    # Dividing what was checked before again would only take time.
+    return values if off < _ROUNDING else values / sums
 
 
 def checked_runs(probabilities: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
@@ -103,3 +91,23 @@ def rank_of_label(
     before = (probabilities > own) | ((probabilities == own) & earlier)
     ranks: NDArray[np.int64] = before.sum(axis=1, dtype=np.int64)
     return ranks
+
+
+def _refuse(values: NDArray[np.float64], sums: NDArray[np.float64]) -> NoReturn:
+    unusable = ~np.isfinite(values).all(axis=1)
+    if unusable.any():
+        raise TransferLabError(
+            f"{unusable.sum()} of {len(values)} test images got an answer that is not a number, "
+            f"the first of them image {unusable.argmax()}; the model diverged, so train it again "
+            "with a lower learning rate."
+        )
+    if values.min() < 0 or values.max() > 1 + _SUM_TOLERANCE:
+        raise TransferLabError(
+            f"The probabilities reach from {values.min():.3g} to {values.max():.3g}; expected 0 "
+            "to 1, so pass a softmax's output, not logits."
+        )
+    worst = int(np.abs(sums - 1).argmax())
+    raise TransferLabError(
+        f"The probabilities of image {worst} sum to {sums[worst, 0]:.3g}; expected 1, so pass "
+        "a softmax's output."
+    )

@@ -47,9 +47,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     if only_first + only_second == 0:
         return 1.0
-    from scipy.stats import binomtest
+    from scipy.stats import binom
 
-    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+    # At 1/2 the distribution is symmetric: both tails together are twice the one.
+    tail = binom.cdf(min(only_first, only_second), only_first + only_second, 0.5)
+    return min(1.0, 2 * float(tail))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
