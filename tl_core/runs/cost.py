@@ -13,7 +13,7 @@ _SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class SavedModel:
+class Measured:
     """A saved model measured: bytes on disk, milliseconds of one warm image, images/s in batches.
 
     `agreement` is the share of the pictures whose top answer is the recorded one.
@@ -26,7 +26,7 @@ class SavedModel:
     model_bytes: int
 
 
-def measure(path: Path, pictures: NDArray[np.uint8], recorded: NDArray[np.float32]) -> SavedModel:
+def measure(path: Path, pictures: NDArray[np.uint8], recorded: NDArray[np.float32]) -> Measured:
     """Load the model at `path` in Keras' safe mode, ask it about `pictures` and time it.
 
     `pictures` are uint8 N×H×W×3 and `recorded` the probabilities N×classes that the run stored
@@ -36,24 +36,24 @@ def measure(path: Path, pictures: NDArray[np.uint8], recorded: NDArray[np.float3
     Raises:
         TransferLabError: safe mode refuses the file.
     """
-    from tl_core.inference.predictor import load_model
+    from tl_core.inference.saved import SavedModel
 
-    model = load_model(path)
+    model = SavedModel(path)
     rates = []
     answers = []
     for start in range(0, len(pictures), _BATCH):
         batch = pictures[start : start + _BATCH]
         began = time.perf_counter()
-        answers.append(np.asarray(model.predict_on_batch(batch)).argmax(axis=1))
+        answers.append(model(batch).argmax(axis=1))
         rates.append(len(batch) / (time.perf_counter() - began))
     singles: list[float] = []
     began = time.perf_counter()
     while len(singles) < _SINGLE_IMAGES and (not singles or time.perf_counter() - began < _SECONDS):
         picture = pictures[len(singles) % len(pictures)][None]
         asked = time.perf_counter()
-        np.asarray(model(picture, training=False))
+        model(picture)
         singles.append(1000 * (time.perf_counter() - asked))
-    return SavedModel(
+    return Measured(
         agreement=float((np.concatenate(answers) == recorded.argmax(axis=1)).mean()),
         images_per_second=float(np.median(rates[1:] or rates)),
         ms_per_image=float(np.median(singles)),

@@ -8,7 +8,7 @@ from tl_core.data.sources import FOLDER
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
-from tl_core.runs.cost import SavedModel, measure
+from tl_core.runs.cost import Measured, measure
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.documents import Outcome, WeightsInfo
 from tl_core.runs.machine import machine, versions
@@ -79,7 +79,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     write_text(run.folder / OUTCOME, outcome.model_dump_json(indent=1))
 
 
-def _outcome(dataset: Dataset, trained: Trained, saved: SavedModel, reporter: Reporter) -> Outcome:
+def _outcome(dataset: Dataset, trained: Trained, saved: Measured, reporter: Reporter) -> Outcome:
     weights = trained.weights
     return Outcome(
         dataset=dataset_info(dataset),

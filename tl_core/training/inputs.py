@@ -113,10 +113,16 @@ class Inputs:
             self.progress.note(note)
 
     def _counter(self, offset: int) -> Callable[[int], None]:
-        started = time.monotonic()
+        first: tuple[float, int] | None = None
 
         def count(done: int) -> None:
-            seconds = max(time.monotonic() - started, 1e-9)
-            self.progress.advance(offset + done, images_per_second=done / seconds)
+            nonlocal first
+            # Counted from the first batch: before it the network was compiled.
+            if first is None:
+                first = time.monotonic(), done
+                self.progress.advance(offset + done)
+                return
+            seconds = max(time.monotonic() - first[0], 1e-9)
+            self.progress.advance(offset + done, images_per_second=(done - first[1]) / seconds)
 
         return count
