@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from tl_core import progress as work
 from tl_core.cli.output import duration, err
 from tl_core.runs.queue import refresh
 from tl_core.runs.store import Run, get_run, list_runs
@@ -37,6 +38,35 @@ def follow(run: Run) -> Run:
 
 
 Show = Callable[[str, float], None]
+
+
+@contextmanager
+def watching() -> Iterator[work.Progress]:
+    """Yield a listener that shows how work inside this process goes on, as `follow` does a run."""
+    with (_bar if sys.stderr.isatty() else _lines)(err()) as show:
+        yield _Shown(show)
+
+
+class _Shown(work.Progress):
+    """Shows each phase and how far it got."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._title, self._total, self._unit = "", 1, ""
+
+    def begin(self, phase: work.Phase, total: int, unit: str) -> None:
+        """Name the phase."""
+        self._title, self._total, self._unit = work.PHASE_TITLES[phase], max(total, 1), unit
+        self._show(f"{self._title} …", 0.0)
+
+    def advance(self, done: int, **figures: float) -> None:
+        """Say how much of the phase is done."""
+        counted = f"{done:,} of {self._total:,} {self._unit}"
+        self._show(f"{self._title}: {counted}", done / self._total)
+
+    def note(self, text: str) -> None:
+        """Print the note on a line of its own."""
+        err().print(text)
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""How many labels are needed: subsets that nest, and accuracy that grows with them."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tl_core.cli.commands import app
+from tl_core.figures.labels import LabelCurve, label_curves
+from tl_core.training.label_study import first_of_each_class
+
+
+def test_each_class_gives_as_many_and_the_subsets_of_a_seed_nest() -> None:
+    labels = np.random.default_rng(0).integers(0, 5, 400)
+    rows = np.arange(0, 400, 2)
+    few, more, other = (
+        first_of_each_class(labels, rows, count, seed) for count, seed in ((3, 7), (10, 7), (3, 8))
+    )
+    assert np.bincount(labels[few]).tolist() == [3] * 5
+    assert np.bincount(labels[more]).tolist() == [10] * 5
+    assert set(few) < set(more) <= set(rows)
+    assert set(few) != set(other)
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_counts_may_use_up_a_class(count: int) -> None:
+    labels = np.repeat(np.arange(4), 25)
+    chosen = first_of_each_class(labels, np.arange(100), count, 0)
+    assert np.bincount(labels[chosen]).tolist() == [count] * 4
+
+
+def test_the_curve_shows_means_and_extremes() -> None:
+    curve = LabelCurve("VGG16", "vgg16", (1, 10), ((0.1, 0.3), (0.5, 0.7)))
+    trace = label_curves([curve]).data[0]
+    assert trace.y == pytest.approx((20, 60))
+    assert trace.error_y.array == pytest.approx((10, 10))
+    assert trace.error_y.arrayminus == pytest.approx((10, 10))
+
+
+@pytest.mark.real
+def test_more_labels_give_more_accuracy() -> None:
+    arguments = ["labels", "mobilenet_v2", "--dataset", "demo", "--seeds", "2", "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    means = [np.mean(point["top1"]) for point in found["points"]]
+    assert [point["per_class"] for point in found["points"]] == [1, 2, 5, 10, 25, 50]
+    assert found["demo"] and found["test_images"] == 2000
+    assert all(later > earlier for earlier, later in pairwise(means))
+    assert means[-1] > 0.6

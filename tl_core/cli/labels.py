@@ -1,0 +1,103 @@
+"""`tl labels`: how accuracy grows with the number of labelled images."""
+
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated
+
+import typer
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.cli.app import app
+from tl_core.cli.follow import watching
+from tl_core.cli.output import Json, err, out, print_json, print_table, share
+from tl_core.errors import TransferLabError
+from tl_core.files import write_text
+from tl_core.runs.store import get_run
+from tl_core.training.presets import preset_choices
+from tl_core.training.recipe import Recipe, make_recipe
+
+
+@app.command()
+def labels(
+    target: Annotated[
+        str, typer.Argument(metavar="RUN|BACKBONE", help="A run, or a backbone's `frozen` recipe.")
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="Another data set than the run's. [cifar100]")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="`imagenet` or `random`.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Subsets drawn at each count.")] = 3,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw the curve into this HTML file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how many labelled images are needed: accuracy with 1, 2, 5 … images of each class.
+
+    The backbone stays frozen, and every head sees the same cached features.
+    """
+    from tl_core.data import open_dataset
+    from tl_core.training.label_study import label_study
+
+    recipe = _recipe(target, dataset, weights)
+    with watching() as progress:
+        data = open_dataset(
+            recipe.dataset,
+            seed=recipe.seed,
+            limit=recipe.limit,
+            resolution=recipe.size,
+            progress=progress,
+        )
+        points = label_study(recipe, data, progress, seeds=seeds)
+    if figure is not None:
+        from tl_core.figures.labels import LabelCurve, label_curves
+
+        curve = LabelCurve(
+            BACKBONES[recipe.backbone].title,
+            recipe.backbone,
+            tuple(point.per_class for point in points),
+            tuple(point.accuracies for point in points),
+        )
+        write_text(figure, label_curves([curve]).to_html(include_plotlyjs=True))
+        err().print(f"The curve is in {figure}")
+    if as_json:
+        print_json(
+            {
+                "backbone": recipe.backbone,
+                "dataset": recipe.dataset,
+                "demo": data.is_demo,
+                "test_images": len(data.test),
+                "points": [
+                    {"per_class": point.per_class, "top1": list(point.accuracies)}
+                    for point in points
+                ],
+            }
+        )
+        return
+    if data.is_demo:
+        out().print("Demo data: these figures say nothing about real pictures.")
+    print_table(
+        ("labelled of each class", "top-1, mean", "lowest", "highest", "deviation over seeds"),
+        [
+            (
+                point.per_class,
+                share(mean(point.accuracies)),
+                share(min(point.accuracies)),
+                share(max(point.accuracies)),
+                share(stdev(point.accuracies)) if seeds > 1 else None,
+            )
+            for point in points
+        ],
+    )
+
+
+def _recipe(target: str, dataset: str | None, weights: str | None) -> Recipe:
+    if target in BACKBONES:
+        choices = preset_choices("frozen", target)
+    else:
+        run = get_run(target)
+        if run.problem:
+            raise TransferLabError(f"Run {run.id} cannot be read: {run.problem}")
+        choices = run.recipe.model_dump(exclude_unset=True)
+    changed = {"dataset": dataset, "weights": weights}
+    return make_recipe(**choices | {name: value for name, value in changed.items() if value})
