@@ -13,6 +13,9 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tl_core.runs import queue
+from tl_core.runs.store import list_runs
+
 ROOT = Path(__file__).resolve().parents[1]
 
 _ARGUMENTS = (
@@ -51,6 +54,7 @@ def serving(artifacts: Path, log: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(20)
+            _stop_runs(artifacts)
 
 
 @contextmanager
@@ -83,6 +87,24 @@ class Complaints(list[str]):
     def _request(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
             self.append(f"asked another machine: {url}")
+
+
+def _stop_runs(artifacts: Path) -> None:
+    """Stop what still trains: runs outlive the server that started them."""
+    before = os.environ.get("TL_ARTIFACTS_DIR")
+    os.environ["TL_ARTIFACTS_DIR"] = str(artifacts)
+    try:
+        for run in list_runs():
+            if run.active:
+                queue.stop(run)
+        for _ in range(100):
+            if not any(run.active for run in list_runs()):
+                return
+            time.sleep(0.1)
+    finally:
+        os.environ.pop("TL_ARTIFACTS_DIR")
+        if before is not None:
+            os.environ["TL_ARTIFACTS_DIR"] = before
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -8,6 +8,7 @@ takes some minutes; with it, the runs of that artifacts folder are shown (a copy
 
 import argparse
 import io
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,7 @@ from playwright.sync_api import Browser, Page
 _MOST_BYTES = 300_000
 _WIDTHS = {"": 1280, "-narrow": 400}
 _NETWORKS = ("MobileNetV2", "ResNet50", "VGG16")
+_FIELDS = {"Limit": "3000", "Input size": "32", "Epochs": "40", "Learning rate": "0.003"}
 _RUNNING_SECONDS = 600
 
 
@@ -52,7 +54,11 @@ def _train_and_shoot(browser: Browser, address: str, out: Path, trained: bool) -
         page.get_by_text("Random (a baseline)").click()
         for name in _NETWORKS[1:] if not trained else ():
             page.get_by_role("checkbox", name=name, exact=True).check(force=True)
-        page.get_by_role("button", name="Train").click()
+        page.get_by_text("Every choice of the recipe").click()
+        for field, value in _FIELDS.items():
+            page.get_by_label(field, exact=True).fill(value)
+            page.get_by_label(field, exact=True).press("Enter")
+        page.get_by_role("button", name=re.compile("^Train")).click()
         dark.goto(f"{address}/Train?view=Live")
         page.locator(".tl-chart .scatterlayer .trace").first.wait_for(timeout=180_000)
         dark.locator(".tl-chart .scatterlayer .trace").first.wait_for()
@@ -68,7 +74,7 @@ def _shoot_pages(page: Page, address: str, out: Path, suffix: str) -> None:
     page.get_by_text("On this machine").wait_for()
     _save(page, out / f"home-{suffix}.png")
     page.goto(f"{address}/Train?view=New+run")
-    page.get_by_role("button", name="Train").wait_for()
+    page.get_by_role("button", name="Train", exact=True).wait_for()
     _save(page, out / f"train-{suffix}.png")
     page.goto(f"{address}/Compare")
     page.locator(".tl-chart .barlayer").first.wait_for()

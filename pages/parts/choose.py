@@ -75,7 +75,11 @@ def choose_data() -> str:
         )
         st.caption(report.detail)
         return FOLDER + path.strip()
-    st.markdown(f":small[{report.detail if report.found else report.to_do}]")
+    if report.found:
+        st.caption(report.detail)
+    else:
+        # Not a caption: those are too pale for the link in it.
+        st.markdown(f":small[{report.to_do}]")
     return name
 
 
