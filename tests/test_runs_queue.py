@@ -25,7 +25,7 @@ def recipe(steps: int = 3, dataset: str = "demo") -> Recipe:
     return make_recipe(backbone="mobilenet_v2", dataset=dataset, epochs=steps)
 
 
-def wait_for(run: Run, *states: State, seconds: float = 20) -> Run:
+def wait_for(run: Run, *states: State, seconds: float = 60) -> Run:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         run = get_run(run.id)
@@ -204,6 +204,25 @@ def test_deleting(journal):
     assert list_runs() == []
     with pytest.raises(TransferLabError, match="somebody deleted it"):
         queue.delete(first)
+
+
+def test_what_a_killed_process_left_half_stored_or_half_deleted_is_removed(journal, own_folders):
+    for name in (".building-a", ".deleting-b"):
+        (own_folders / "runs" / name).mkdir(parents=True)
+        (own_folders / "runs" / name / "recipe.json").touch()
+    wait_for(queue.submit(recipe(1)), "finished")
+    left = [path.name for path in (own_folders / "runs").iterdir() if path.is_dir()]
+    assert left == [list_runs()[0].id]
+
+
+def test_a_link_in_place_of_a_run_is_deleted_and_not_what_it_leads_to(own_folders, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (own_folders / "runs").mkdir(parents=True)
+    (own_folders / "runs" / "link").symlink_to(elsewhere)
+    queue.delete(get_run("link"))
+    assert elsewhere.is_dir()
+    assert list_runs() == []
 
 
 def test_many_processes_submit_and_stop_at_once_and_nothing_is_lost_or_done_twice(

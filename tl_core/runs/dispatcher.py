@@ -18,7 +18,7 @@ from tl_core.errors import TransferLabError
 from tl_core.runs.documents import State
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, take, worker_lock
 from tl_core.runs.memory import oom_kills
-from tl_core.runs.queue import bury, environment_of, write_status
+from tl_core.runs.queue import bury, environment_of, sweep, write_status
 from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs
 from tl_core.settings import settings
 
@@ -26,6 +26,7 @@ WORKER = (sys.executable, "-m", "tl_core.runs.worker")
 STOP_GRACE = 3.5
 
 _POLL = 0.5
+_AFTER_FAILURE = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +47,10 @@ def dispatch(worker: Sequence[str] = WORKER) -> None:
     with queue_lock():
         if not take(lock):
             return
+        sweep()
     dispatcher = _Dispatcher(worker)
     while True:
+        pause = _POLL
         # Whoever submits a run looks for a dispatcher under the queue lock: letting go under it,
         # after a last look, leaves no moment in which a run is queued and nobody comes.
         with queue_lock():
@@ -58,7 +61,8 @@ def dispatch(worker: Sequence[str] = WORKER) -> None:
             except (OSError, TransferLabError):
                 # A full disk or a folder taken away in this moment: the queue waits for better.
                 _log.exception("could not move the queue")
-        time.sleep(_POLL)
+                pause = _AFTER_FAILURE
+        time.sleep(pause)
 
 
 class _Dispatcher:

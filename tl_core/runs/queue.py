@@ -33,6 +33,7 @@ _INTERRUPTED = (
     "The process that trained it ended without a word: it was killed, or the machine went down."
 )
 
+_BUILDING, _DELETING = ".building-", ".deleting-"
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
 _FOLDERS = ("TL_DATA_DIR", "TL_WEIGHTS_DIR", "KERAS_HOME")
 _SUBMITTED = (*_FOLDERS, "TL_CACHE_LIMIT_GB")
@@ -87,18 +88,33 @@ def delete(run: Run) -> None:
     """Delete `run` and everything in its folder, also one that waits or cannot be read.
 
     Raises:
-        TransferLabError: the run is at work (stop it first), or there is no such run.
+        TransferLabError: the run is at work (stop it first), there is no such run, or a file in
+            it cannot be deleted.
     """
     with queue_lock():
         run = _again(run)
         if is_held(worker_lock(run.folder)):
             raise TransferLabError(f"Run {run.id} is at work; stop it first, then delete it.")
-        doomed = run.folder.with_name(f".deleting-{run.id}")
-        run.folder.rename(doomed)
-    if doomed.is_symlink():
-        doomed.unlink()
-    else:
-        shutil.rmtree(doomed)
+        doomed = run.folder.with_name(f"{_DELETING}{run.id}")
+        try:
+            run.folder.rename(doomed)
+            _remove(doomed)
+        except OSError as error:
+            raise TransferLabError(
+                f"Run {run.id} could not be deleted whole ({error.strerror}: {error.filename}); "
+                "change that and delete it again."
+            ) from error
+
+
+def sweep() -> None:
+    """Remove what a process killed while it stored or deleted a run has left.
+
+    Call it under the queue lock, which whoever stores or deletes holds.
+    """
+    for path in settings().runs.iterdir():
+        if path.name.startswith((_BUILDING, _DELETING)):
+            _log.info("removing %s, left by a process that was killed", path.name)
+            _remove(path)
 
 
 def refresh() -> None:
@@ -180,7 +196,7 @@ def _write_run(recipe: Recipe) -> Run:
         secrets.token_hex(2),
     )
     folder = settings().runs / "-".join(parts)
-    building = folder.with_name(f".building-{folder.name}")
+    building = folder.with_name(f"{_BUILDING}{folder.name}")
     building.mkdir()
     try:
         write_text(building / RECIPE, recipe.model_dump_json(indent=1))
@@ -210,6 +226,13 @@ def _ensure_dispatcher() -> None:
                 start_new_session=True,
             )
         )
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
 
 
 def _again(run: Run) -> Run:
