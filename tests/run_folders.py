@@ -30,11 +30,16 @@ def write_run(
     seed: int = 0,
     backbone: str = "mobilenet_v2",
     dataset: str = "demo",
+    superclasses: int = 0,
+    **choices: object,
 ) -> Run:
-    """Write a run whose answers are right the more often the higher `skill` is."""
+    """Write a run whose answers are right the more often the higher `skill` is.
+
+    `seed` makes the answers; `choices` are further fields of the recipe.
+    """
     folder = settings().runs / name
     folder.mkdir(parents=True)
-    recipe = make_recipe(backbone=backbone, dataset=dataset, preset="frozen")
+    recipe = make_recipe(**{"backbone": backbone, "dataset": dataset, "preset": "frozen"} | choices)
     (folder / "recipe.json").write_text(recipe.model_dump_json())
     ended = state in ("finished", "failed", "stopped", "interrupted")
     status = Status(
@@ -47,22 +52,29 @@ def write_run(
     )
     (folder / "status.json").write_text(status.model_dump_json())
     if state == "finished":
-        _write_results(folder, dataset, classes, test, skill, seed)
+        _write_results(folder, dataset, classes, superclasses, test, skill, seed)
     return Run(name, folder)
 
 
 def _write_results(
-    folder: Path, dataset: str, classes: int, test: int, skill: float, seed: int
+    folder: Path, dataset: str, classes: int, superclasses: int, test: int, skill: float, seed: int
 ) -> None:
     # The labels depend on the size alone, so that runs of one size share their test set.
     labels = np.random.default_rng(classes * test).integers(0, classes, test)
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=(test, classes)) + skill * np.eye(classes)[labels]
-    probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    probabilities = probabilities.astype(np.float32)
-    np.savez(folder / "predictions.npz", probabilities=probabilities, labels=labels)
+    probabilities = _answers(rng, labels, classes, skill)
+    validation_labels = rng.integers(0, classes, 100)
+    np.savez(
+        folder / "predictions.npz",
+        probabilities=probabilities,
+        labels=labels,
+        validation_probabilities=_answers(rng, validation_labels, classes, skill),
+        validation_labels=validation_labels,
+    )
     names = tuple(f"class {number}" for number in range(classes))
-    evaluation = evaluate(probabilities, labels, names)
+    coarse_names = tuple(f"kind {number}" for number in range(superclasses))
+    coarse = tuple(number % superclasses for number in range(classes)) if superclasses else None
+    evaluation = evaluate(probabilities, labels, names, coarse, coarse_names)
     (folder / "evaluation.json").write_text(evaluation.model_dump_json())
     accuracy = evaluation.top1.value
     outcome = Outcome(
@@ -74,6 +86,8 @@ def _write_results(
             test_fingerprint=f"{dataset}-{classes}-{test}",
             resolution=32,
             class_names=names,
+            coarse_names=coarse_names,
+            coarse_of_class=coarse,
             train=1000,
             validation=100,
             test=test,
@@ -116,3 +130,11 @@ def _write_results(
                 val_accuracy=accuracy,
             )
             lines.write(line.model_dump_json() + "\n")
+
+
+def _answers(
+    rng: np.random.Generator, labels: np.ndarray, classes: int, skill: float
+) -> np.ndarray:
+    scores = rng.normal(size=(len(labels), classes)) + skill * np.eye(classes)[labels]
+    chances = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    return chances.astype(np.float32)

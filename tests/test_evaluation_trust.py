@@ -100,18 +100,25 @@ def test_the_temperature_is_where_the_losss_slope_is_zero():
 def test_the_temperature_undoes_overconfidence():
     chances, labels = overconfident(factor=2.5)
     held, held_labels = overconfident(factor=2.5, seed=1)
-    found = believable(chances, labels, held, held_labels)
+    found = believable(chances, labels, (held, held_labels))
     assert found.temperature == pytest.approx(2.5, rel=0.05)
     assert found.after.ece < 0.03 < 0.15 < found.before.ece
     assert found.after.loss < found.before.loss
     assert found.after.brier < found.before.brier
 
 
+def test_without_validation_answers_there_is_no_temperature():
+    chances, labels = overconfident()
+    found = believable(chances, labels, None)
+    assert found.before == calibration(chances, labels)
+    assert (found.temperature, found.after) == (None, None)
+
+
 def test_the_temperature_is_fitted_on_validation_alone():
     chances, labels = overconfident(factor=2.5)
     held, held_labels = overconfident(factor=2.5, seed=1)
-    shuffled = believable(chances, labels[::-1], held, held_labels)
-    assert shuffled.temperature == believable(chances, labels, held, held_labels).temperature
+    shuffled = believable(chances, labels[::-1], (held, held_labels))
+    assert shuffled.temperature == believable(chances, labels, (held, held_labels)).temperature
 
 
 def test_temperature_keeps_the_order_and_one_changes_nothing():

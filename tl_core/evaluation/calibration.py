@@ -42,12 +42,13 @@ class Calibration(Document):
 class Believable(Document):
     """A run's calibration on the test set as it is, and with the temperature of its validation.
 
-    A `temperature` above 1 makes the confidence smaller: the run was over-confident.
+    A `temperature` above 1 makes the confidence smaller: the run was over-confident. It and
+    `after` are None where the run's answers to its validation set are not known.
     """
 
-    temperature: float
     before: Calibration
-    after: Calibration
+    temperature: float | None = None
+    after: Calibration | None = None
 
 
 def calibration(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> Calibration:
@@ -129,20 +130,21 @@ def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np
 def believable(
     probabilities: ArrayLike,
     labels: ArrayLike,
-    validation_probabilities: ArrayLike,
-    validation_labels: ArrayLike,
+    validation: tuple[ArrayLike, ArrayLike] | None,
 ) -> Believable:
     """Return a run's calibration on the test set, with a temperature fitted on its validation set.
+
+    `validation` holds that set's probabilities and labels, None where they are not known.
 
     Raises:
         TransferLabError: the arrays do not fit each other, or are no probabilities or labels.
     """
-    temperature = fit_temperature(validation_probabilities, validation_labels)
-    return Believable(
-        temperature=temperature,
-        before=calibration(probabilities, labels),
-        after=calibration(with_temperature(probabilities, temperature), labels),
-    )
+    before = calibration(probabilities, labels)
+    if validation is None:
+        return Believable(before=before)
+    temperature = fit_temperature(*validation)
+    scaled = with_temperature(probabilities, temperature)
+    return Believable(before=before, temperature=temperature, after=calibration(scaled, labels))
 
 
 def _scores(chances: NDArray[np.float64]) -> NDArray[np.float64]:

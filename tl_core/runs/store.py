@@ -1,6 +1,7 @@
 """The runs on disk, as everybody reads them."""
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -32,10 +33,14 @@ _D = TypeVar("_D", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder as it was when first looked at; ask `get_run` again for news."""
+    """One run folder as it was when first looked at; ask `get_run` again for news.
+
+    A `recorded` run came with the product: it was made elsewhere, and is there to be read only.
+    """
 
     id: str
     folder: Path
+    recorded: bool = False
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -168,15 +173,7 @@ def list_runs() -> list[Run]:
 
     A damaged or foreign folder is among them, last, with its `problem` set.
     """
-    try:
-        with os.scandir(settings().runs) as entries:
-            folders = [entry for entry in entries if entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise TransferLabError(f"Cannot read {settings().runs}: {error.strerror}.") from error
-    runs = [Run(f.name, Path(f.path)) for f in folders if not f.name.startswith(".")]
-    return sorted(runs, key=_age, reverse=True)
+    return newest_first(Run(name, path) for name, path in folders_in(settings().runs))
 
 
 def get_run(name: str) -> Run:
@@ -185,11 +182,44 @@ def get_run(name: str) -> Run:
     Raises:
         TransferLabError: there is no such run, or several.
     """
-    runs = list_runs()
-    for run in runs:
-        if run.id == name:
-            return run
-    found = [run for run in runs if name and (run.id.startswith(name) or run.id.endswith(name))]
+    return the_one(name, matching(name, list_runs()))
+
+
+def folders_in(folder: Path) -> list[tuple[str, Path]]:
+    """Return name and path of each folder in `folder` that is not hidden; none if it is missing.
+
+    Raises:
+        TransferLabError: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, Path(entry.path)) for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise TransferLabError(f"Cannot read {folder}: {error.strerror}.") from error
+    return [(name, path) for name, path in found if not name.startswith(".")]
+
+
+def newest_first(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs by the time they were asked for, the latest first, unreadable ones last."""
+    return sorted(runs, key=_age, reverse=True)
+
+
+def matching(name: str, runs: Sequence[Run]) -> list[Run]:
+    """Return the run whose id is `name`, or all whose id begins or ends with it."""
+    exact = [run for run in runs if run.id == name]
+    return exact or [
+        run for run in runs if name and (run.id.startswith(name) or run.id.endswith(name))
+    ]
+
+
+def the_one(name: str, found: Sequence[Run]) -> Run:
+    """Return the only run in `found`, which are those that `name` may mean.
+
+    Raises:
+        TransferLabError: there is none, or there are several.
+    """
     if len(found) == 1:
         return found[0]
     if not found:

@@ -1,0 +1,43 @@
+"""What people call a run."""
+
+import time
+
+from tl_core.backbones.table import BACKBONES
+from tl_core.runs.store import Run
+from tl_core.training.presets import PRESETS
+
+
+def short(run: Run) -> str:
+    """Return the part of a run's id that tells it from its siblings."""
+    return run.id.rsplit("-", 1)[-1]
+
+
+def preset_title(preset: str | None) -> str:
+    """Return a preset's title; a recipe of one's own has none."""
+    return PRESETS[preset].title if preset in PRESETS else "Own recipe"
+
+
+def run_title(run: Run) -> str:
+    """Return a run's name for people: backbone, preset and what tells it from its siblings.
+
+    Raises:
+        TransferLabError: the recipe cannot be read.
+    """
+    recipe = run.recipe
+    parts = [BACKBONES[recipe.backbone].title, preset_title(recipe.preset), short(run)]
+    return " · ".join(parts + (["recorded"] if run.recorded else []))
+
+
+def provenance(run: Run) -> str:
+    """Return on what machine and which day (of this machine's calendar) a run was finished.
+
+    Raises:
+        TransferLabError: the run cannot be read.
+    """
+    machine = run.outcome.machine if run.outcome else {}
+    words = [machine.get("processor", "an unknown processor")]
+    if "cores" in machine:
+        words.append(f"{machine['cores']} cores")
+    if run.status.ended is not None:
+        words.append(time.strftime("%Y-%m-%d", time.localtime(run.status.ended)))
+    return ", ".join(words)
