@@ -45,7 +45,7 @@ def test_help_is_quick_and_loads_no_network_library():
     assert shown.stdout.splitlines()[-1] == "light True", shown.stderr
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
         *("datasets", "backbones", "train", "runs", "show", "stop", "delete"),
-        *("compare", "predict", "cache", "doctor"),
+        *("compare", "labels", "predict", "cache", "doctor"),
     ]
 
 
