@@ -69,22 +69,18 @@ class Entry:
         self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.folder = _root() / self.key
 
-    def find(self, waiting: Callable[[int], None]) -> Kept | None:
-        """Return the features if all of them are there and unharmed.
-
-        While another process writes them, `waiting` is called with the number of images done; it
-        may raise to give up.
-        """
+    def find(self) -> Kept | None:
+        """Return the features if all of them are there and unharmed."""
         if not self.folder.exists():
             return None
-        lock = wait_lock(_lock_path(self.key), write=False, waiting=lambda: waiting(self._done()))
+        in_use = wait_lock(_lock_path(self.key, "use"), write=False)
         try:
             shards = Shards.open(self.folder)
             if shards is None or not shards.state.complete or shards.damaged():
                 return None
-            return self._kept(shards, lock)
+            return self._kept(shards, in_use)
         finally:
-            lock.release()
+            in_use.release()
 
     @contextmanager
     def filling(
@@ -92,36 +88,47 @@ class Entry:
     ) -> Iterator["Filling"]:
         """Hold the entry for writing; yields what is there of it, which may be all by then.
 
+        While another process writes it, `waiting` is called with the number of images done; it
+        may raise to give up.
+
         Raises:
             DoesNotFit: no room for it, even with all unused features gone.
         """
-        lock = wait_lock(_lock_path(self.key), write=True, waiting=lambda: waiting(self._done()))
+        # Readers hold the first lock too, for the sake of removal alone: a harmed part is
+        # written again under their eyes.
+        in_use = wait_lock(_lock_path(self.key, "use"), write=False)
         try:
-            yield Filling(self, lock, rows, dtype, shapes)
+            writing = wait_lock(
+                _lock_path(self.key, "write"), write=True, waiting=lambda: waiting(self._done())
+            )
+            try:
+                yield Filling(self, in_use, rows, dtype, shapes)
+            finally:
+                writing.release()
         finally:
-            lock.release()
+            in_use.release()
 
     def _done(self) -> int:
         shards = Shards.open(self.folder)
         return shards.state.rows_done if shards else 0
 
-    def _kept(self, shards: Shards, lock: Lock) -> Kept:
+    def _kept(self, shards: Shards, in_use: Lock) -> Kept:
         os.utime(self.folder / "key.json")
         arrays = shards.arrays()
         for array in arrays.values():
             if isinstance(array, np.memmap):
                 # Every view of the array holds on to its map, so this ends with the last of them.
-                weakref.finalize(array.base, lock.duplicate())
+                weakref.finalize(array.base, in_use.duplicate())
         return Kept(arrays, shards.state.dtype)
 
 
 class Filling:
     """An entry held for writing."""
 
-    def __init__(self, entry: Entry, lock: Lock, rows: int, dtype: Kind, shapes: Shapes) -> None:
+    def __init__(self, entry: Entry, in_use: Lock, rows: int, dtype: Kind, shapes: Shapes) -> None:
         self.damaged = 0
         self._entry = entry
-        self._lock = lock
+        self._in_use = in_use
         self._rows = rows
         self._shapes = shapes
         shards = Shards.open(entry.folder)
@@ -156,8 +163,7 @@ class Filling:
     def finish(self) -> Kept:
         """Return the features, all of which must have been added."""
         assert self.shards.state.complete
-        self._lock.share()
-        return self._entry._kept(self.shards, self._lock)
+        return self._entry._kept(self.shards, self._in_use)
 
     def _create(self, dtype: Kind) -> Shards:
         itemsize = np.dtype(dtype).itemsize
@@ -226,7 +232,7 @@ def _entries() -> Iterator[EntryReport]:
         except (FileNotFoundError, ValueError):
             continue
         shards = Shards.open(folder)
-        lock = try_lock(_lock_path(folder.name), write=True)
+        lock = try_lock(_lock_path(folder.name, "use"), write=True)
         if lock is not None:
             lock.release()
         yield EntryReport(
@@ -241,7 +247,7 @@ def _entries() -> Iterator[EntryReport]:
 
 
 def _remove(key: str) -> bool:
-    lock = try_lock(_lock_path(key), write=True)
+    lock = try_lock(_lock_path(key, "use"), write=True)
     if lock is None:
         return False
     # The description goes last, so that an interrupted removal is taken up again.
@@ -249,7 +255,9 @@ def _remove(key: str) -> bool:
     for file in sorted(folder.iterdir(), key=lambda file: file.name == "key.json"):
         file.unlink()
     folder.rmdir()
-    lock.release(forget=True)
+    for kind in ("write", "use"):
+        _lock_path(key, kind).unlink(missing_ok=True)
+    lock.release()
     return True
 
 
@@ -257,8 +265,8 @@ def _root() -> Path:
     return settings().cache / "features"
 
 
-def _lock_path(key: str) -> Path:
-    return settings().cache / "locks" / f"{key}.lock"
+def _lock_path(key: str, kind: str) -> Path:
+    return settings().cache / "locks" / f"{key}.{kind}"
 
 
 def _size(size: int) -> str:

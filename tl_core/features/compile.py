@@ -47,18 +47,20 @@ class Compiled:
 def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
     """Return the plans that the choices allow, the most promising first.
 
-    Beside OpenVINO, Keras is tried in float32 only: in bfloat16 it needs a second network, and
-    was never more than a tenth faster than OpenVINO on a processor. On a GPU there is only Keras.
+    On a processor, Keras is tried beside OpenVINO in float32 only: in bfloat16 it needs a second
+    network, and was never more than a tenth faster than OpenVINO.
     """
-    if engine == "auto" and memory.has_gpu():
-        engine = "keras"
+    engines: tuple[Literal["openvino", "keras"], ...] = ("openvino", "keras")
+    if engine != "auto":
+        engines = (engine,)
     precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
     if precision != "auto":
         precisions = (precision,)
-    if engine != "auto":
-        return [Plan(engine, p) for p in precisions]
-    plans = [Plan("openvino", p) for p in precisions]
-    return [*plans, SAFE] if "float32" in precisions else plans
+    plans = [Plan(e, p) for e in engines for p in precisions]
+    slow = Plan("keras", "bfloat16")
+    if engine == "auto" and not memory.has_gpu():
+        return [plan for plan in plans if plan != slow]
+    return plans
 
 
 def known_plan(network: Network, engine: EngineChoice, precision: PrecisionChoice) -> Plan | None:

@@ -27,6 +27,7 @@ Prepare = Callable[[int, Array], None]
 Batches = Generator[tuple[Array, ...], None, None]
 
 KERAS_BATCH = 32
+GPU_BATCH = 256
 OPENVINO_BATCH = 32
 
 
@@ -64,7 +65,7 @@ class KerasEngine:
     def __init__(self, built: Built) -> None:
         import tensorflow as tf
 
-        self.batch = KERAS_BATCH
+        self.batch = GPU_BATCH if tf.config.list_physical_devices("GPU") else KERAS_BATCH
         self.parallel = 1
         self._shape = (self.batch, *built.model.input_shape[1:])
         self._call = tf.function(
@@ -86,11 +87,11 @@ class KerasEngine:
             return pictures
 
         with ThreadPoolExecutor(1) as ahead:
-            following = ahead.submit(prepared, 0)
+            following = [ahead.submit(prepared, 0)] if batches else []
             for number in range(batches):
-                pictures = following.result()
+                pictures = following.pop().result()
                 if number + 1 < batches:
-                    following = ahead.submit(prepared, number + 1)
+                    following.append(ahead.submit(prepared, number + 1))
                 yield self(pictures)
 
 

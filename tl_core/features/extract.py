@@ -226,7 +226,7 @@ def _find_or_compute(request: _Request, engine: EngineChoice, precision: Precisi
         return _compute(request, engine, precision)
     wrong = memory.recall_wrong(request.network, plan)
     plan, notes = (SAFE, (wrong,)) if wrong else (plan, ())
-    kept = Entry(request.document(plan)).find(request.on_batch)
+    kept = Entry(request.document(plan)).find()
     return _Found(kept, plan, notes=notes) if kept else _compute(request, engine, precision)
 
 

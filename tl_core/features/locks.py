@@ -12,23 +12,16 @@ _POLL_SECONDS = 0.2
 class Lock:
     """A held lock; it ends with `release`, or with the process."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._path = path
-
-    def share(self) -> None:
-        """Let readers in, and stay one."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def duplicate(self) -> Callable[[], None]:
         """Return a function that gives up one more share; the lock ends with the last share."""
         copy = os.dup(self._descriptor)
         return lambda: os.close(copy)
 
-    def release(self, *, forget: bool = False) -> None:
-        """End this share; with `forget` the lock's file goes too (writers only)."""
-        if forget:
-            self._path.unlink(missing_ok=True)
+    def release(self) -> None:
+        """End this share."""
         os.close(self._descriptor)
 
 
@@ -40,9 +33,9 @@ def try_lock(path: Path, *, write: bool) -> Lock | None:
         try:
             kind = fcntl.LOCK_EX if write else fcntl.LOCK_SH
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            # The file may have been forgotten and made anew between opening and locking.
+            # The file may have been removed and made anew between opening and locking.
             if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return Lock(descriptor, path)
+                return Lock(descriptor)
         except BlockingIOError:
             os.close(descriptor)
             return None
@@ -51,7 +44,7 @@ def try_lock(path: Path, *, write: bool) -> Lock | None:
         os.close(descriptor)
 
 
-def wait_lock(path: Path, *, write: bool, waiting: Callable[[], None]) -> Lock:
+def wait_lock(path: Path, *, write: bool, waiting: Callable[[], None] = lambda: None) -> Lock:
     """Return the lock on `path`, calling `waiting` several times a second until it is free.
 
     `waiting` may raise to give up.

@@ -170,7 +170,9 @@ class Shards:
     def _write(self, shard: int, buffers: list[NDArray[np.generic]]) -> None:
         start, _ = self.state.span(shard)
         for (name, shape), buffer in zip(self.state.arrays.items(), buffers, strict=True):
-            with _file(self.folder, name).open("r+b") as file:
+            path = _file(self.folder, name)
+            path.touch()
+            with path.open("r+b") as file:
                 file.seek(start * self.state.row_bytes(shape))
                 file.write(buffer.data)
         self.state.sums[shard] = tuple(zlib.crc32(buffer.data) for buffer in buffers)

@@ -1,0 +1,194 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from feature_data import pictures_dataset
+
+from tl_core.backbones import backbone
+from tl_core.backbones.weights import Weights, find_weights
+from tl_core.features import compile as compiling
+from tl_core.features import memory
+from tl_core.features.agreement import REQUIRED, similarity
+from tl_core.features.compile import candidates, compile_network
+from tl_core.features.engines import SAFE, KerasEngine, OpenVinoEngine, Plan, to_openvino
+from tl_core.features.extract import extract, forget_engines
+from tl_core.features.network import Network, build
+
+BF16 = Plan("openvino", "bfloat16")
+F32 = Plan("openvino", "float32")
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network(backbone("mobilenet_v2"), Weights("random"), 32, "several")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (90, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def no_engines_from_before() -> None:
+    forget_engines()
+
+
+def _all(engine: object, pictures: np.ndarray) -> np.ndarray:
+    def prepare(number: int, out: np.ndarray) -> None:
+        part = pictures[number * engine.batch : (number + 1) * engine.batch]
+        out[: len(part)] = part
+
+    batches = -(-len(pictures) // engine.batch)
+    outputs = [outputs[0].copy() for outputs in engine.run(batches, prepare)]
+    return np.concatenate(outputs)[: len(pictures)]
+
+
+def test_engines_agree_and_keep_the_order(network: Network, pictures: np.ndarray) -> None:
+    built = build(network)
+    keras = KerasEngine(built)
+    (reference,) = keras(pictures)
+    assert reference.shape == (90, sum(built.widths))
+    model = to_openvino(built)
+    for engine, required in (
+        (keras, REQUIRED["float32"]),
+        (OpenVinoEngine(model, "float32"), REQUIRED["float32"]),
+        (OpenVinoEngine(model, "bfloat16"), REQUIRED["bfloat16"]),
+        (KerasEngine(build(network, "mixed_bfloat16")), REQUIRED["bfloat16"]),
+    ):
+        assert similarity(_all(engine, pictures), reference) > required
+
+
+def test_an_error_while_preparing_leaves_the_engine_usable(
+    network: Network, pictures: np.ndarray
+) -> None:
+    engine = OpenVinoEngine(to_openvino(build(network)), "float32")
+
+    def fail(number: int, out: np.ndarray) -> None:
+        out[:] = 0
+        if number == 3:
+            raise RuntimeError("no picture")
+
+    with pytest.raises(RuntimeError, match="no picture"):
+        list(engine.run(9, fail))
+    assert np.isfinite(_all(engine, pictures)).all()
+
+
+def test_similarity_sees_what_a_wrong_engine_does() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random((16, 100), np.float32)
+    assert similarity(right, right) == 1
+    assert similarity(right + rng.normal(0, 0.01, right.shape), right) > 0.99
+    for wrong in (2 * right, right[::-1], np.zeros_like(right), right * np.nan):
+        assert similarity(wrong, right) < 0.99
+    one_wrong = right.copy()
+    one_wrong[3] = 0
+    assert similarity(one_wrong, right) < 0.99
+
+
+class _WrongEngine(OpenVinoEngine):
+    """An engine made wrong on purpose: it answers for the mirrored, inverted picture."""
+
+    def run(self, batches, prepare):
+        def inverted(number: int, out: np.ndarray) -> None:
+            prepare(number, out)
+            out[:] = -out[:, :, ::-1]
+
+        return super().run(batches, inverted)
+
+
+def test_a_wrong_engine_is_caught_and_keras_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "OpenVinoEngine", _WrongEngine)
+    dataset, row = pictures_dataset(40), backbone("mobilenet_v2")
+    indices = np.arange(40)
+
+    def features(engine: str, precision: str = "float32"):
+        return extract(
+            dataset,
+            indices,
+            row,
+            Weights("random"),
+            32,
+            pooled="several",
+            engine=engine,
+            precision=precision,
+        )
+
+    wrong = features("openvino")
+    assert (wrong.engine, wrong.precision) == ("keras", "float32")
+    assert any("OpenVINO in float32 did not give the features" in note for note in wrong.notes)
+    forget_engines()
+    right = features("keras")
+    np.testing.assert_array_equal(wrong.values, right.values)
+    assert right.cached
+    assert not right.notes
+    again = features("openvino")
+    assert again.cached
+    assert again.notes == wrong.notes
+    automatic = features("auto", "auto")
+    assert (automatic.engine, automatic.precision) == ("keras", "float32")
+    assert len(automatic.notes) == 2
+
+
+def test_an_engine_that_cannot_start_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such device\nmore")
+
+    monkeypatch.setattr(compiling, "OpenVinoEngine", broken)
+    compiled = compile_network(network, pictures[:4], "openvino", "bfloat16")
+    assert compiled.plan == SAFE
+    assert compiled.wrong == ("OpenVINO in bfloat16 could not be used: no such device",)
+
+
+def test_the_fastest_engine_is_timed_once_and_remembered(
+    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray
+) -> None:
+    rates = {"float32": 100.0, "bfloat16": 101.0}
+    timed = []
+
+    def rate(engine: object, _: np.ndarray) -> float:
+        timed.append(engine)
+        return rates["float32"] if len(timed) == 2 else rates["bfloat16"]
+
+    monkeypatch.setattr(compiling, "_rate", rate)
+    monkeypatch.setattr(memory, "has_gpu", lambda: False)
+    first = compile_network(network, pictures[:4], "openvino", "auto")
+    # bfloat16 is faster by 1 %, which is not worth its rounding.
+    assert first.plan == F32
+    assert compiling.known_plan(network, "openvino", "auto") == F32
+    assert compile_network(network, pictures[:4], "openvino", "auto").plan == F32
+    assert len(timed) == 2
+
+
+def test_candidates_follow_the_choices_and_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "has_gpu", lambda: False)
+    assert candidates("auto", "auto") == [BF16, F32, SAFE]
+    assert candidates("auto", "bfloat16") == [BF16]
+    assert candidates("keras", "float32") == [SAFE]
+    monkeypatch.setattr(memory, "has_gpu", lambda: True)
+    assert candidates("auto", "auto") == [BF16, F32, Plan("keras", "bfloat16"), SAFE]
+    assert candidates("openvino", "auto") == [BF16, F32]
+
+
+def test_openvino_reports_its_use_to_nobody() -> None:
+    code = (
+        "import sys; from tl_core.features.engines import _openvino; _openvino().Core(); "
+        "print([m for m in sys.modules if m.startswith('openvino_telemetry.')])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
+def test_bfloat16_is_right_enough_for_the_real_weights(name: str) -> None:
+    row = backbone(name)
+    weights = find_weights(row, "imagenet", 32)
+    network = Network(row, weights, 32, "several")
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(0, 0.5 if name == "mobilenet_v2" else 50, (16, 32, 32, 3))
+    compiled = compile_network(network, pictures.astype(np.float32), "openvino", "bfloat16")
+    assert compiled.plan == BF16
+    assert compiled.dtype == "float16"
