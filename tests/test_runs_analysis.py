@@ -25,9 +25,9 @@ def made(monkeypatch):
     names = []
     real = module._analyse
 
-    def count(run):
+    def count(run, answers):
         names.append(run.id)
-        return real(run)
+        return real(run, answers)
 
     monkeypatch.setattr(module, "_analyse", count)
     return names
@@ -83,17 +83,15 @@ def test_a_recorded_run_is_left_as_it_is():
     assert not (run.folder / ANALYSIS).exists()
 
 
-def test_new_answers_in_an_unwritable_folder_are_not_taken_for_the_old(made, monkeypatch):
-    def refuse(path, text):
-        raise PermissionError(13, os.strerror(13))
-
-    monkeypatch.setattr(module, "write_text", refuse)
+@pytest.mark.parametrize("stored", [True, False])
+def test_new_answers_are_not_taken_for_the_old(stored, monkeypatch):
     run = write_run(test=40)
     first = analysis(run)
-    with np.load(run.folder / "predictions.npz") as stored:
-        arrays = dict(stored)
+    if not stored:
+        (run.folder / ANALYSIS).unlink()
+    with np.load(run.folder / "predictions.npz") as answers:
+        arrays = dict(answers)
     np.savez(run.folder / "predictions.npz", **(arrays | {"labels": (arrays["labels"] + 1) % 10}))
-    os.utime(run.folder / "predictions.npz", ns=(1, 1))
     assert analysis(run).believable.before != first.believable.before
 
 
@@ -104,7 +102,6 @@ def test_without_answers_to_the_validation_set_there_is_no_temperature():
     assert analysis(run).believable.temperature is None
     empty = {"validation_probabilities": probabilities[:0], "validation_labels": labels[:0]}
     np.savez(run.folder / "predictions.npz", probabilities=probabilities, labels=labels, **empty)
-    (run.folder / ANALYSIS).unlink()
     assert analysis(run).believable.after is None
 
 

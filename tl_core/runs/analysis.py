@@ -4,6 +4,7 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,13 @@ class EpochPoint(Document):
 
 
 class Analysis(Document):
-    """`analysis.json`; its version rises whenever a figure in it would come out otherwise."""
+    """`analysis.json`; its version rises whenever a figure in it would come out otherwise.
+
+    `answers` are the checksums of the stored arrays that it was made from.
+    """
 
     version: Literal[1] = 1
+    answers: str
     believable: Believable
     coverage: tuple[CoveragePoint, ...]
     curve: tuple[EpochPoint, ...]
@@ -51,25 +56,30 @@ def analysis(run: Run) -> Analysis:
     Raises:
         TransferLabError: the run has no answers to its test set, or they are damaged.
     """
+    answers = _checksums(run.folder / PREDICTIONS)
     try:
-        return Analysis.model_validate_json((run.folder / ANALYSIS).read_bytes())
+        stored = Analysis.model_validate_json((run.folder / ANALYSIS).read_bytes())
     except (OSError, ValidationError):
         # Missing, of another version, or damaged: all the same, since it can be made again.
-        return _made(run.id, run.folder, run.recorded, *_identity(run.folder / PREDICTIONS))
+        stored = None
+    if stored is not None and stored.answers == answers:
+        return stored
+    return _made(run.id, run.folder, run.recorded, answers)
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _checksums(path: Path) -> str:
+    """Return the checksums that the archive at `path` lists, empty if it is none."""
     try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size
+        with ZipFile(path) as archive:
+            return " ".join(f"{entry.filename}:{entry.CRC:08x}" for entry in archive.infolist())
+    except (OSError, BadZipFile):
+        return ""
 
 
 @lru_cache(maxsize=64)
-def _made(name: str, folder: Path, recorded: bool, *_identity: int) -> Analysis:
+def _made(name: str, folder: Path, recorded: bool, answers: str) -> Analysis:
     run = Run(name, folder, recorded)
-    made = _analyse(run)
+    made = _analyse(run, answers)
     if not recorded:
         try:
             write_text(folder / ANALYSIS, made.model_dump_json())
@@ -78,9 +88,10 @@ def _made(name: str, folder: Path, recorded: bool, *_identity: int) -> Analysis:
     return made
 
 
-def _analyse(run: Run) -> Analysis:
+def _analyse(run: Run, answers: str) -> Analysis:
     probabilities, labels = run.predictions()
     return Analysis(
+        answers=answers,
         believable=believable(probabilities, labels, _validation(run)),
         coverage=coverage_curve(probabilities, labels),
         curve=tuple(

@@ -8,6 +8,7 @@ from tl_core.data.sources import FOLDER
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
+from tl_core.runs.analysis import analysis
 from tl_core.runs.cost import Measured, measure
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.documents import Outcome, WeightsInfo
@@ -50,7 +51,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]
 
-    reporter.begin("save", 4, "steps")
+    reporter.begin("save", 5, "steps")
     with replacing(run.folder / PREDICTIONS) as path:
         np.savez(
             path,
@@ -69,9 +70,11 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     )
     write_text(run.folder / EVALUATION, evaluation.model_dump_json())
     reporter.advance(2)
+    analysis(run)
+    reporter.advance(3)
     with replacing(run.model_path) as path:
         trained.model.save(path)
-    reporter.advance(3)
+    reporter.advance(4)
     chosen = _spread(dataset, _CHECKED_IMAGES)
     pictures = dataset.images.read(dataset.test[chosen])
     saved = measure(run.model_path, pictures, probabilities[chosen])
