@@ -103,6 +103,14 @@ def test_a_recorded_run_is_no_run_made_here(own_folders):
         get_run(run.id)
 
 
+def test_a_recorded_run_is_never_stopped_or_deleted():
+    copy = record(write_run())
+    for change in (queue.stop, queue.delete):
+        with pytest.raises(TransferLabError, match="recorded"):
+            change(copy)
+    assert recorded_runs() == [copy]
+
+
 @pytest.mark.parametrize(
     ("written", "why"),
     [

@@ -236,6 +236,8 @@ def _remove(path: Path) -> None:
 
 
 def _again(run: Run) -> Run:
+    if run.recorded:
+        raise TransferLabError(f"Run {run.id} is a recorded one, which is there to be read only.")
     if not run.folder.is_dir():
         raise TransferLabError(f"There is no run {run.id} any more; somebody deleted it.")
     return Run(run.id, run.folder)
