@@ -38,10 +38,10 @@ def comparable(
     possible sets the largest stays, and of equally large ones that of the earliest candidate.
     """
     finished = [candidate for candidate in candidates if candidate.obstacle is None]
-    sizes = Counter(_test_set(candidate) for candidate in finished)
+    sizes = Counter(test_identity(candidate) for candidate in finished)
     # `most_common` leaves equal counts in the order they were first met.
     chosen = sizes.most_common(1)[0][0] if sizes else None
-    kept = tuple(candidate for candidate in finished if _test_set(candidate) == chosen)
+    kept = tuple(candidate for candidate in finished if test_identity(candidate) == chosen)
     left_out = tuple(
         LeftOut(run=candidate.run, why=_why(candidate, kept))
         for candidate in candidates
@@ -50,7 +50,8 @@ def comparable(
     return kept, left_out
 
 
-def _test_set(candidate: Candidate) -> tuple[bool, str]:
+def test_identity(candidate: Candidate) -> tuple[bool, str]:
+    """Return what two candidates share exactly if they can be compared; demo data last."""
     return candidate.is_demo, candidate.test_fingerprint
 
 

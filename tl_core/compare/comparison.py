@@ -1,0 +1,250 @@
+"""Comparing runs: the sentence first, then every figure behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.compare.document import (
+    ComparedRun,
+    Comparison,
+    Costs,
+    Data,
+    ShownPair,
+    SuperclassTable,
+)
+from tl_core.compare.selection import candidate
+from tl_core.compare.words import caveats, verdict
+from tl_core.errors import TransferLabError
+from tl_core.evaluation.classes import class_table, superclass_accuracies
+from tl_core.evaluation.comparable import Candidate, LeftOut, comparable
+from tl_core.evaluation.confusion import by_superclass, most_confused
+from tl_core.evaluation.document import Evaluation
+from tl_core.evaluation.mistakes import Gallery
+from tl_core.evaluation.pareto import COSTS, pareto_front
+from tl_core.evaluation.ranking import checked_runs
+from tl_core.evaluation.reference import notebook
+from tl_core.evaluation.seeds import SeedGroup, seed_groups
+from tl_core.evaluation.significance import compare_pairs, verdict_matrix
+from tl_core.evaluation.together import agreements, together
+from tl_core.runs.analysis import analysis
+from tl_core.runs.documents import Outcome
+from tl_core.runs.names import run_title
+from tl_core.runs.store import Run
+
+_PICTURES_OF_A_PAIR = 6
+
+# The notebook was tested on these pictures: beside others its figures mean nothing.
+_NOTEBOOKS_DATA = "cifar100"
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A run with everything that is stored of it."""
+
+    run: Run
+    outcome: Outcome
+    evaluation: Evaluation
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Return everything there is to say about these runs beside each other.
+
+    Runs that cannot be compared with the others are left out, each with the reason. Of several
+    seeds of one recipe the lowest stands for all.
+
+    Raises:
+        TransferLabError: none of the runs can be compared.
+    """
+    tested, left_out = _select(list(dict.fromkeys(runs)))
+    if not tested:
+        reasons = " ".join(f"{found.run}: {found.why}" for found in left_out)
+        raise TransferLabError(
+            f"There is nothing to compare. {reasons or 'Choose at least one finished run.'}"
+        )
+    groups = _seeds(tested)
+    left_out += [
+        LeftOut(
+            run=repeat,
+            why=f"It repeats {group.representative} with the same recipe and seed.",
+        )
+        for group in groups.values()
+        for repeat in group.repeats
+    ]
+    rivals = sorted(
+        (found for found in tested if found.run.id in groups),
+        key=lambda found: -found.evaluation.top1.value,
+    )
+    return _compared(rivals, [groups[found.run.id] for found in rivals], left_out)
+
+
+def _compared(
+    rivals: list[_Tested], groups: list[SeedGroup], left_out: list[LeftOut]
+) -> Comparison:
+    labels = rivals[0].labels
+    probabilities = checked_runs([found.probabilities for found in rivals])
+    gallery = Gallery(probabilities, labels)
+    answers = np.stack([values.argmax(axis=1) for values in probabilities])
+    right = answers == labels
+    pairs = compare_pairs(right)
+    evaluations = [found.evaluation for found in rivals]
+    data = rivals[0].outcome.dataset
+    compared = tuple(
+        _run(found, place, group, gallery)
+        for place, (found, group) in enumerate(zip(rivals, groups, strict=True))
+    )
+    marks = [notebook(found.run.recipe.backbone) for found in rivals]
+    return Comparison(
+        verdict=verdict(compared, right, pairs),
+        caveats=caveats(compared, data.is_demo),
+        data=Data(
+            name=data.name,
+            title=data.title,
+            is_demo=data.is_demo,
+            test_images=len(labels),
+            class_names=data.class_names,
+            coarse_names=data.coarse_names,
+            coarse_of_class=data.coarse_of_class,
+        ),
+        runs=compared,
+        left_out=tuple(left_out),
+        pairs=pairs,
+        verdicts=tuple(tuple(row) for row in verdict_matrix(pairs, len(rivals))),
+        costs=_costs(rivals),
+        references=tuple(
+            mark for mark in dict.fromkeys(marks) if mark and data.name == _NOTEBOOKS_DATA
+        ),
+        superclasses=_superclasses(evaluations),
+        classes=class_table(evaluations),
+        hardest=gallery.hardest(),
+        agreement=agreements(answers),
+        together=together(probabilities, labels) if len(rivals) > 1 else None,
+    )
+
+
+def _select(runs: Sequence[Run]) -> tuple[list[_Tested], list[LeftOut]]:
+    """Return the runs that can be compared with what is stored of them, and those left out."""
+    tested: dict[str, _Tested] = {}
+    candidates = []
+    for run in runs:
+        found = candidate(run)
+        if found.obstacle is None:
+            try:
+                tested[run.id] = _read(run)
+            except TransferLabError as error:
+                found = Candidate(run.id, str(error))
+        candidates.append(found)
+    kept, left_out = comparable(candidates)
+    chosen = [tested[found.run] for found in kept]
+    for other in chosen[1:]:
+        if not np.array_equal(other.labels, chosen[0].labels):
+            raise TransferLabError(
+                f"Runs {chosen[0].run.id} and {other.run.id} say that they were tested on the "
+                "same images, but their stored labels differ; one of them is damaged, so train it "
+                "again."
+            )
+    return chosen, list(left_out)
+
+
+def _read(run: Run) -> _Tested:
+    probabilities, labels = run.predictions()
+    outcome, evaluation = run.outcome, run.evaluation
+    assert outcome is not None
+    assert evaluation is not None
+    return _Tested(run, outcome, evaluation, probabilities, labels)
+
+
+def _seeds(tested: Sequence[_Tested]) -> dict[str, SeedGroup]:
+    """Return the seed groups by their representative; recorded runs are groups of their own."""
+    return {
+        group.representative: group
+        for recorded in (False, True)
+        for group in seed_groups(
+            [
+                (found.run.id, found.run.recipe, found.evaluation.top1.value)
+                for found in tested
+                if found.run.recorded is recorded
+            ]
+        )
+    }
+
+
+def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> ComparedRun:
+    run, outcome, evaluation = found.run, found.outcome, found.evaluation
+    recipe, cost, data = run.recipe, outcome.cost, outcome.dataset
+    stored = analysis(run)
+    matrix = np.array(evaluation.confusion, dtype=np.int64)
+    coarse = None
+    if data.coarse_of_class is not None:
+        coarse = by_superclass(matrix, data.coarse_of_class, len(data.coarse_names)).tolist()
+    return ComparedRun(
+        run=run.id,
+        title=run_title(run),
+        recorded=run.recorded,
+        backbone=recipe.backbone,
+        preset=recipe.preset,
+        weights=outcome.weights.kind,
+        seed=recipe.seed,
+        top1=evaluation.top1,
+        top5=evaluation.top5,
+        loss=evaluation.loss,
+        macro_f1=evaluation.macro_f1,
+        val_accuracy=outcome.val_accuracy,
+        best_epoch=outcome.best_epoch,
+        epochs=outcome.epochs,
+        minutes=sum(cost.seconds.values()) / 60,
+        ms_per_image=cost.ms_per_image,
+        ms_per_image_p95=cost.ms_per_image_p95,
+        images_per_second=cost.images_per_second,
+        parameters=cost.parameters,
+        megabytes=cost.model_bytes / 1e6,
+        machine=outcome.machine,
+        seeds=group,
+        curve=stored.curve,
+        believable=stored.believable,
+        coverage=stored.coverage,
+        confusion=evaluation.confusion,
+        superclass_confusion=coarse,
+        most_confused=tuple(
+            ShownPair(**dict(pair), positions=_positions(gallery, place, pair.label, pair.answer))
+            for pair in most_confused(matrix)
+        ),
+        only_right=gallery.only_right(place),
+        confident_mistakes=gallery.confident_mistakes(place),
+    )
+
+
+def _positions(gallery: Gallery, place: int, label: int, answer: int) -> tuple[int, ...]:
+    shown = gallery.of_pair(place, label, answer, _PICTURES_OF_A_PAIR)
+    return tuple(exhibit.position for exhibit in shown)
+
+
+def _costs(rivals: Sequence[_Tested]) -> dict[str, Costs]:
+    accuracies = [found.evaluation.top1.value for found in rivals]
+    values = {
+        name: tuple(kind.of(found.outcome.cost) for found in rivals) for name, kind in COSTS.items()
+    }
+    return {
+        name: Costs(
+            title=kind.title,
+            unit=kind.unit,
+            values=values[name],
+            front=tuple(pareto_front(values[name], accuracies)),
+        )
+        for name, kind in COSTS.items()
+    }
+
+
+def _superclasses(evaluations: Sequence[Evaluation]) -> SuperclassTable | None:
+    names, shares = superclass_accuracies(evaluations)
+    if not names:
+        return None
+    return SuperclassTable(
+        names=names,
+        accuracies=tuple(
+            tuple(None if np.isnan(share) else float(share) for share in row) for row in shares
+        ),
+    )

@@ -1,0 +1,115 @@
+"""What `tl compare --json` prints: everything that a comparison shows, as one document."""
+
+from typing import Literal
+
+from tl_core.evaluation.calibration import Believable
+from tl_core.evaluation.classes import ClassRow
+from tl_core.evaluation.comparable import LeftOut
+from tl_core.evaluation.confusion import ConfusedPair
+from tl_core.evaluation.coverage import CoveragePoint
+from tl_core.evaluation.document import Document, Proportion
+from tl_core.evaluation.mistakes import Exhibit
+from tl_core.evaluation.reference import Reference
+from tl_core.evaluation.seeds import SeedGroup
+from tl_core.evaluation.significance import Pair, Verdict
+from tl_core.evaluation.together import Agreement, Together
+from tl_core.runs.analysis import EpochPoint
+
+
+class Data(Document):
+    """What all runs were tested on; `coarse_of_class` and `coarse_names` may be missing."""
+
+    name: str
+    title: str
+    is_demo: bool
+    test_images: int
+    class_names: tuple[str, ...]
+    coarse_names: tuple[str, ...]
+    coarse_of_class: tuple[int, ...] | None
+
+
+class Costs(Document):
+    """One way to count what a run costs: each run's, and the places of those nothing beats."""
+
+    title: str
+    unit: str
+    values: tuple[float, ...]
+    front: tuple[int, ...]
+
+
+class SuperclassTable(Document):
+    """Accuracies (0..1) superclasses×runs; None where a superclass has no test image."""
+
+    names: tuple[str, ...]
+    accuracies: tuple[tuple[float | None, ...], ...]
+
+
+class ShownPair(ConfusedPair):
+    """A confused pair with the places in the test set of some of its images, surest first."""
+
+    positions: tuple[int, ...]
+
+
+class ComparedRun(Document):
+    """One run: shares in 0..1, `minutes` from start to saved model, `megabytes` of the model.
+
+    `parameters` are those of the whole model. `confusion` is classes×classes with the truth in the
+    rows, `superclass_confusion` the same by superclass. `seeds` are the runs of the same recipe
+    that this one stands for. The exhibits show every run's answer, in the order of the runs.
+    """
+
+    run: str
+    title: str
+    recorded: bool
+    backbone: str
+    preset: str | None
+    weights: Literal["imagenet", "random"]
+    seed: int
+    top1: Proportion
+    top5: Proportion
+    loss: float
+    macro_f1: float
+    val_accuracy: float
+    best_epoch: int
+    epochs: int
+    minutes: float
+    ms_per_image: float
+    ms_per_image_p95: float
+    images_per_second: float
+    parameters: int
+    megabytes: float
+    machine: dict[str, str]
+    seeds: SeedGroup
+    curve: tuple[EpochPoint, ...]
+    believable: Believable
+    coverage: tuple[CoveragePoint, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    superclass_confusion: tuple[tuple[int, ...], ...] | None
+    most_confused: tuple[ShownPair, ...]
+    only_right: tuple[Exhibit, ...]
+    confident_mistakes: tuple[Exhibit, ...]
+
+
+class Comparison(Document):
+    """Runs on one test set beside each other, the most accurate first.
+
+    Numbers of runs (`Pair.first` and so on) are places in `runs`. `verdicts` is on the row's run
+    beside the column's. `caveats` are sentences that the figures must not be shown without.
+    `together` is None for a single run.
+    """
+
+    version: Literal[1] = 1
+    verdict: str
+    caveats: tuple[str, ...]
+    data: Data
+    runs: tuple[ComparedRun, ...]
+    left_out: tuple[LeftOut, ...]
+    pairs: tuple[Pair, ...]
+    verdicts: tuple[tuple[Verdict | None, ...], ...]
+    costs: dict[str, Costs]
+    references: tuple[Reference, ...]
+    superclasses: SuperclassTable | None
+    classes: tuple[ClassRow, ...]
+    hardest: tuple[Exhibit, ...]
+    agreement: tuple[Agreement, ...]
+    together: Together | None
