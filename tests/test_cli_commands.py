@@ -231,13 +231,26 @@ def test_compare_puts_runs_side_by_side():
     assert worse.evaluation is not None
     assert f"{100 * better.evaluation.top1.value:.1f} %" in text
     assert f"{100 * worse.evaluation.top1.value:.1f} %" in text
-    compared = as_json("compare", "better", "worse")
+    assert "is better than the other" in text
+    assert "McNemar" in text
+    assert "demo data" in text
+    compared = as_json("compare", "worse", "better")
     assert [run["run"] for run in compared["runs"]] == ["better", "worse"]
+
+
+def test_a_run_on_other_test_images_is_left_out_and_named():
+    write_run("one")
+    write_run("two", seed=1)
+    write_run("stranger", test=50)
+    result = tl("compare", "one", "stranger", "two")
+    assert "stranger" not in result.stdout
+    assert "Left out: stranger: It was tested on other images of demo" in result.stderr
+    assert as_json("compare", "one", "stranger", "two")["left_out"][0]["run"] == "stranger"
 
 
 def test_a_run_without_results_cannot_be_compared_or_asked(tmp_path):
     write_run("waiting", state="failed")
-    assert "it is failed" in tl("compare", "waiting", code=1).stderr
+    assert "waiting" in tl("compare", "waiting", code=1).stderr
     assert "it is failed" in tl("predict", "a.png", "--run", "waiting", code=1).stderr
 
 

@@ -19,6 +19,7 @@ from tl_core.cli.output import (
     share,
 )
 from tl_core.runs import queue
+from tl_core.runs.recorded import find_run
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import summary
 
@@ -47,7 +48,7 @@ def runs(as_json: Json = False) -> None:
 def show(run: RunName, as_json: Json = False) -> None:
     """Show one run: where it stands, its figures, its cost and its recipe."""
     queue.refresh()
-    found = get_run(run)
+    found = find_run(run)
     if as_json:
         print_json(summary(found))
     else:
