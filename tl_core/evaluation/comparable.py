@@ -59,9 +59,9 @@ def _why(candidate: Candidate, kept: Sequence[Candidate]) -> str:
     if candidate.obstacle is not None:
         return candidate.obstacle
     other = kept[0]
-    if candidate.is_demo:
+    if candidate.is_demo and not other.is_demo:
         return f"It was made from demo data, the others from real data ({other.dataset})."
-    if other.is_demo:
+    if other.is_demo and not candidate.is_demo:
         return f"It was made from real data ({candidate.dataset}), the others from demo data."
     if candidate.dataset != other.dataset:
         return f"It was tested on other data: {candidate.dataset} instead of {other.dataset}."
