@@ -31,16 +31,16 @@ def write_run(
     backbone: str = "mobilenet_v2",
     dataset: str = "demo",
     superclasses: int = 0,
-    **choices: object,
+    recipe: dict[str, object] | None = None,
 ) -> Run:
     """Write a run whose answers are right the more often the higher `skill` is.
 
-    `seed` makes the answers; `choices` are further fields of the recipe.
+    `seed` makes the answers; `recipe` holds further fields of the recipe.
     """
     folder = settings().runs / name
     folder.mkdir(parents=True)
-    recipe = make_recipe(**{"backbone": backbone, "dataset": dataset, "preset": "frozen"} | choices)
-    (folder / "recipe.json").write_text(recipe.model_dump_json())
+    choices = {"backbone": backbone, "dataset": dataset, "preset": "frozen"} | (recipe or {})
+    (folder / "recipe.json").write_text(make_recipe(**choices).model_dump_json())
     ended = state in ("finished", "failed", "stopped", "interrupted")
     status = Status(
         state=state,
