@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.cli.recipe_options import takes_recipe
+from tl_core.compare import Comparison, compare
 from tl_core.runs import queue
 from tl_core.runs.store import get_run, list_runs
 from tl_core.training.recipe import Recipe
@@ -242,6 +243,7 @@ def test_compare_puts_runs_side_by_side():
     assert "demo data" in text
     compared = as_json("compare", "worse", "better")
     assert [run["run"] for run in compared["runs"]] == ["better", "worse"]
+    assert Comparison.model_validate(compared) == compare([better, worse])
 
 
 def test_a_run_on_other_test_images_is_left_out_and_named():

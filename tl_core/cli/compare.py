@@ -5,46 +5,112 @@ from typing import Annotated
 import typer
 
 from tl_core.cli.app import app
-from tl_core.cli.output import Json, err, out, print_json, print_table, proportion
+from tl_core.cli.output import NOTHING, Json, err, out, print_json, print_table, proportion, share
+from tl_core.compare import Comparison
+from tl_core.compare import compare as compared
+from tl_core.runs.recorded import find_run
+
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN…", help="Runs, or how their names begin or end.")
+]
+
+
+def comparison_of(names: list[str]) -> Comparison:
+    """Return the comparison of the runs, made here or recorded, that `names` mean."""
+    return compared([find_run(name) for name in names])
 
 
 @app.command()
-def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Finished runs.")],
-    as_json: Json = False,
-) -> None:
-    """Compare finished runs: which is better, how sure that is, and what each costs."""
-    from tl_core.compare import compare as compared
-    from tl_core.runs.recorded import find_run
-
-    comparison = compared([find_run(name) for name in runs])
+def compare(runs: Runs, as_json: Json = False) -> None:
+    """Compare runs: which is best, whether that is more than chance, and what it costs."""
+    found = comparison_of(runs)
     if as_json:
-        print_json(comparison.model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
-    out().print(comparison.verdict)
-    for caveat in comparison.caveats:
+    print_comparison(found)
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print a comparison for people, the answer first."""
+    out().print(found.verdict)
+    for caveat in found.caveats:
         out().print(caveat)
     out().print()
+    _print_runs(found)
+    if found.pairs:
+        _print_pairs(found)
+    if found.together is not None:
+        average, best = found.together, found.runs[found.together.best_single]
+        out().print(
+            f"\nTheir average: {proportion(average.top1)}, {100 * average.gain:+.1f} points beside "
+            f"{best.title} ({average.verdict}); at least one run is right on "
+            f"{share(average.any_right.value)}."
+        )
+    _print_confidence(found)
+    for left in found.left_out:
+        err().print(f"Left out: {left.run}: {left.why}")
+
+
+def _print_runs(found: Comparison) -> None:
     print_table(
-        ("run", "top-1 % (95 %)", "top-5 % (95 %)", "minutes", "ms", "MB", "parameters"),
+        (
+            *("run", "top-1 % (95 %)", "top-5 % (95 %)", "seeds", "best epoch", "minutes"),
+            *("ms", "ms 95 %", "parameters", "MB"),
+        ),
         [
             (
                 run.run,
                 proportion(run.top1),
                 proportion(run.top5),
+                NOTHING
+                if run.seeds.spread is None
+                else f"{100 * run.seeds.mean:.1f} ± {100 * run.seeds.spread:.1f}",
+                f"{run.best_epoch} of {run.epochs}",
                 f"{run.minutes:.1f}",
                 f"{run.ms_per_image:.1f}",
-                f"{run.megabytes:.1f}",
+                f"{run.ms_per_image_p95:.1f}",
                 f"{run.parameters / 1e6:.1f} M",
+                f"{run.megabytes:.1f}",
             )
-            for run in comparison.runs
+            for run in found.runs
         ],
     )
-    for pair in comparison.pairs:
-        first, second = comparison.runs[pair.first], comparison.runs[pair.second]
-        out().print(
-            f"{first.run} against {second.run}: {pair.verdict} (McNemar, Holm: "
-            f"p {pair.p_holm:.2g}; right alone on {pair.only_first} and {pair.only_second})"
-        )
-    for other in comparison.left_out:
-        err().print(f"Left out: {other.run}: {other.why}")
+
+
+def _print_pairs(found: Comparison) -> None:
+    out().print("\nWhich differences are real (exact McNemar, Holm's correction)", style="bold")
+    print_table(
+        ("run", "", "beside", "right alone", "the other alone", "p"),
+        [
+            (
+                found.runs[pair.first].run,
+                pair.verdict,
+                found.runs[pair.second].run,
+                pair.only_first,
+                pair.only_second,
+                "below 0.001" if pair.p_holm < 0.001 else f"{pair.p_holm:.3f}",
+            )
+            for pair in found.pairs
+        ],
+    )
+
+
+def _print_confidence(found: Comparison) -> None:
+    out().print("\nCan their confidence be believed (temperature scaling)", style="bold")
+    print_table(
+        ("run", "ECE %", "scaled", "Brier", "scaled", "loss", "scaled", "temperature"),
+        [
+            (
+                run.run,
+                f"{100 * trust.before.ece:.1f}",
+                f"{100 * trust.after.ece:.1f}" if trust.after else NOTHING,
+                f"{trust.before.brier:.3f}",
+                f"{trust.after.brier:.3f}" if trust.after else NOTHING,
+                f"{trust.before.loss:.3f}",
+                f"{trust.after.loss:.3f}" if trust.after else NOTHING,
+                f"{trust.temperature:.2f}" if trust.temperature else NOTHING,
+            )
+            for run in found.runs
+            for trust in (run.believable,)
+        ],
+    )
