@@ -11,7 +11,7 @@ NEW, LIVE = "New run", "Live"
 
 with shell.page("Train"):
     st.title("Train")
-    active = sum(run.active for run in shown_runs())
+    active = any(run.active for run in shown_runs())
     if "train_show" in st.session_state:
         st.session_state["view"] = st.session_state.pop("train_show")
     view = st.segmented_control(
@@ -19,7 +19,6 @@ with shell.page("Train"):
         [NEW, LIVE],
         default=LIVE if active else NEW,
         required=True,
-        format_func=lambda name: f"{name} ({active})" if name == LIVE and active else name,
         key="view",
         label_visibility="collapsed",
         bind="query-params",

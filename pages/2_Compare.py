@@ -1,47 +1,47 @@
-"""Compare: finished runs side by side, with the uncertainty of what they reached."""
+"""Compare: finished runs side by side, the answer first and what it rests on below."""
 
 import streamlit as st
 
 from pages.parts import shell, words
 from pages.parts.chart import load_plotly
-from pages.parts.compare import curves, overview
-from pages.parts.selection import choose_runs, left_out
+from pages.parts.comparing import agreement, confidence, cost, curves, failures, verdict
+from pages.parts.comparing.cached import compared
+from pages.parts.selection import choose_runs
 from tl_core.runs import queue
-from tl_core.runs.store import list_runs
+
+SECTIONS = {
+    "Verdict": verdict.draw,
+    "Cost": cost.draw,
+    "Curves": curves.draw,
+    "Failures": failures.draw,
+    "Confidence": confidence.draw,
+    "Together": agreement.draw,
+}
 
 with shell.page("Compare"):
     st.title("Compare")
     queue.refresh()
-    everything = list_runs()
-    runs = choose_runs(everything, key="runs", label="Runs")
+    runs, left_out = choose_runs(key="runs", label="Runs")
     if not runs:
-        if any(run.evaluation for run in everything):
-            st.info("Choose at least one run above.", icon=":material/touch_app:")
-        else:
-            words.empty(
-                "There is no finished run to show yet.",
-                shell.TRAIN,
-                "Train a network",
-                ":material/model_training:",
-            )
         st.stop()
 
-    load_plotly()
-    if words.is_demo(runs[0]):
-        st.caption(
-            f"{words.DEMO_BADGE} These pictures were made by code: the figures show how the "
-            "product works and say nothing about real pictures."
-        )
-    first, second = st.tabs(["Overview", "Curves"], key="tab", bind="query-params")
-    if first.open:
-        with first:
-            overview(runs)
-    if second.open:
-        with second:
-            curves(runs)
+    comparison = compared(runs)
+    by_id = {run.id: run for run in runs}
+    shown = [by_id[row.run] for row in comparison.runs]
+    if comparison.data.is_demo:
+        st.markdown(words.DEMO_BADGE)
+    for caveat in comparison.caveats:
+        st.caption(caveat)
 
-    missing = left_out(everything)
-    if missing:
-        with st.expander(f"Left out: {len(missing)}", icon=":material/block:"):
-            for sentence in missing:
-                st.caption(sentence)
+    tabs = st.tabs(list(SECTIONS), key="tab", bind="query-params")
+    for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(comparison, shown)
+
+    reasons = [f"{left.run}: {left.why}" for left in (*comparison.left_out, *left_out)]
+    if reasons:
+        with st.expander(f"Left out: {len(reasons)}", icon=":material/block:"):
+            for reason in reasons:
+                st.caption(reason)
+    load_plotly()

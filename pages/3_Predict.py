@@ -6,27 +6,16 @@ from pages.parts import pictures, shell, words
 from pages.parts.answers import show_answers
 from pages.parts.chart import load_plotly
 from pages.parts.selection import choose_runs
-from tl_core.runs.store import list_runs
 
 # As many models as are kept in memory.
 MOST_MODELS = 3
 
 with shell.page("Predict"):
     st.title("Predict")
-    runs = choose_runs(list_runs(), key="models", label="Models", most=MOST_MODELS)
+    runs, _ = choose_runs(key="models", label="Models", most=MOST_MODELS, with_model=True)
     if not runs:
-        if any(run.evaluation for run in list_runs()):
-            st.info("Choose at least one model above.", icon=":material/touch_app:")
-        else:
-            words.empty(
-                "There is no trained model to ask yet.",
-                shell.TRAIN,
-                "Train a network",
-                ":material/model_training:",
-            )
         st.stop()
 
-    load_plotly()
     data = runs[0].outcome.dataset
     if data.is_demo:
         st.caption(
@@ -40,3 +29,4 @@ with shell.page("Predict"):
         )
         st.stop()
     show_answers(asked, runs)
+    load_plotly()

@@ -52,9 +52,9 @@ def test_the_address_holds_the_choice() -> None:
 def test_the_table_holds_what_the_runs_measured() -> None:
     _write()
     table = open_page("2_Compare").dataframe[0].value
-    assert list(table["Top-1"]) == sorted(table["Top-1"], reverse=True)
-    assert (table["from"] < table["Top-1"]).all()
-    assert (table["Top-1"] < table["to"]).all()
+    assert list(table["Top-1 %"]) == sorted(table["Top-1 %"], reverse=True)
+    assert (table["from"] < table["Top-1 %"]).all()
+    assert (table["Top-1 %"] < table["to"]).all()
 
 
 def test_curves_can_go_by_minutes() -> None:

@@ -8,6 +8,8 @@ from PIL import Image
 from run_folders import write_run
 
 from tl_core.data import open_dataset
+from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.documents import Outcome
 
 NAMES = ("20261122-0741-mobilenet_v2-frozen-aaaa", "20261122-0742-vgg16-frozen-bbbb")
 
@@ -33,7 +35,9 @@ def _picture(colour: str = "red", size: tuple[int, int] = (90, 60)) -> bytes:
 
 
 def test_without_models_the_page_says_what_to_do() -> None:
-    assert "no trained model" in texts(open_page("3_Predict"))
+    page = open_page("3_Predict")
+    assert "no finished run" in texts(page)
+    assert page.button(key="empty_pages/1_Train.py").label == "Train a network"
 
 
 def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:
@@ -84,13 +88,31 @@ def test_cropped_or_padded_as_chosen(models: None) -> None:
 
 
 def test_samples_come_with_their_right_answers(models: None) -> None:
-    page = open_page("3_Predict", models=NAMES[0])
+    page = open_page("3_Predict", models=NAMES[0], **{"from": "Test set"})
     page.button(key="draw").click().run()
-    names = open_dataset("demo").class_names
-    said = texts(calm(page))
-    assert "Right answer: **" in said
-    right = said.split("Right answer: **")[1].split("**")[0]
-    assert right in names
+    calm(page)
+    assert "has changed since the run" in page.info[0].value
+
+    outcome = open_path(NAMES[0]).with_name("outcome.json")
+    about = dataset_info(open_dataset("demo"))
+    stored = Outcome.model_validate_json(outcome.read_bytes())
+    outcome.write_text(stored.model_copy(update={"dataset": about}).model_dump_json())
+    page.run()
+    right = texts(calm(page)).split("Right answer: **")[1].split("**")[0]
+    assert right in about.class_names
     assert len(charts(page)) == 4
-    page.button(key="clear").click().run()
-    assert not charts(page)
+
+
+def test_two_models_are_asked_and_their_agreement_is_said(models: None) -> None:
+    page = open_page("3_Predict")
+    page.file_uploader(key="files").upload("red.png", _picture())
+    page.run()
+    badges = " ".join(str(badge.value) for badge in page.markdown if "badge" in str(badge.value))
+    assert "all say" in badges or "of 2 say" in badges
+    page.session_state["answers_table"] = True
+    page.run()
+    table = calm(page).dataframe[0].value
+    assert list(table["picture"]) == ["red.png", "red.png"]
+    assert list(table["probability 1"]) == [
+        sent["light"]["data"][0]["x"][0] for sent in charts(page)
+    ]

@@ -4,19 +4,22 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from pages.parts import words
 from pages.parts.chart import chart
 from pages.parts.pictures import Picture
-from tl_core.evaluation.ranking import top_answers
 from tl_core.figures.answers import answer_bars
+from tl_core.inference.answers import Answer, perhaps_none, read_answer, said_together
 from tl_core.inference.predictor import Predictor
+from tl_core.runs.analysis import analysis
+from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
-_TOP = 5
 _A_PAGE = 6
+_SHOWN = 160
 
 
 def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
@@ -28,47 +31,109 @@ def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
     for number, picture in enumerate(pictures[first : first + _A_PAGE], start=first):
         with st.container(border=True):
             _card(picture, runs, number)
+    _all_answers(pictures, runs)
 
 
 def _card(picture: Picture, runs: list[Run], number: int) -> None:
-    height, width, _ = picture.pixels.shape
     seen, said = st.columns([1, 4], gap="medium")
     with seen:
-        # Whole multiples, so that what the network sees is not smoothed over.
-        st.image(
-            np.kron(picture.pixels, np.ones((160 // height + 1,) * 2 + (1,), np.uint8)),
-            width=160,
-            alt=f"{picture.name} as the network sees it",
-        )
+        height, width, _ = picture.pixels.shape
+        enlarged = words.enlarged(picture.pixels, _SHOWN)
+        st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as the network sees it")
         st.caption(f"{picture.name} · {width} × {height} pixels")
-        if picture.truth:
-            st.markdown(f"Right answer: **{picture.truth}**")
+        verdict = st.container()
     with said, st.grid(len(runs), min_column_width=230, gap="small") as grid:
+        answers = []
         for run in runs:
             with grid.cell():
-                _answer(picture, run, number)
+                answers.append(_answer(picture, run, number))
+    with verdict:
+        _verdict(picture, answers)
 
 
-def _answer(picture: Picture, run: Run, number: int) -> None:
-    with st.spinner(f"Loading {words.run_title(run)} …"):
-        probabilities, milliseconds = _ask(
-            str(run.model_path), run.model_path.stat().st_mtime_ns, picture.pixels
-        )
-    names = run.outcome.dataset.class_names
-    best = top_answers(probabilities[None], _TOP)[0]
+def _answer(picture: Picture, run: Run, number: int) -> Answer:
+    with st.spinner(f"Loading {run_title(run)} …"):
+        answer, milliseconds = _asked(picture, run)
+    sure = f"calibrated {words.percent(answer.confidence)}" if answer.calibrated else "as it says"
     chart(
         partial(
             answer_bars,
-            words.run_title(run),
+            run_title(run),
             run.recipe.backbone,
-            [names[place] for place in best],
-            [float(probabilities[place]) for place in best],
+            answer.classes,
+            answer.probabilities,
             truth=picture.truth,
-            note=f"{milliseconds:.0f} ms",
+            note=f"{sure} · {milliseconds:.0f} ms",
         ),
         key=f"answer_{number}_{run.id}",
-        alt=f"{words.run_title(run)} answers {names[best[0]]} with {probabilities[best[0]]:.0%}",
+        alt=f"{run_title(run)} answers {answer.classes[0]}, {sure}",
     )
+    return answer
+
+
+def _verdict(picture: Picture, answers: list[Answer]) -> None:
+    if picture.truth:
+        st.markdown(f"Right answer: **{picture.truth}**")
+    if len(answers) > 1:
+        name, votes = said_together(answers)
+        if votes == len(answers):
+            st.badge(f"all say {name}", icon=":material/check:", color="green")
+        else:
+            st.badge(f"{votes} of {len(answers)} say {name}", color="orange")
+    if perhaps_none(answers):
+        st.badge(
+            "perhaps none of these",
+            icon=":material/help:",
+            color="gray",
+            help="Every model is more likely wrong than right here, so the picture may show "
+            "something that is none of the classes.",
+        )
+
+
+def _all_answers(pictures: list[Picture], runs: list[Run]) -> None:
+    expander = st.expander(
+        "All answers as a table", icon=":material/table:", on_change="rerun", key="answers_table"
+    )
+    if not expander.open:
+        return
+    with expander:
+        rows = [_row(picture, run) for picture in pictures for run in runs]
+        table = pd.DataFrame(rows)
+        st.dataframe(table, hide_index=True, alt="Every model's best answers to every picture")
+        st.download_button(
+            "Download as CSV",
+            table.to_csv(index=False),
+            "answers.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _row(picture: Picture, run: Run) -> dict[str, object]:
+    answer, milliseconds = _asked(picture, run)
+    row: dict[str, object] = {
+        "picture": picture.name,
+        "right answer": picture.truth,
+        "model": run_title(run),
+        "data": words.dataset_title(run),
+        "calibrated confidence": answer.confidence if answer.calibrated else None,
+        "milliseconds": round(milliseconds, 1),
+    }
+    for place, (name, chance) in enumerate(
+        zip(answer.classes, answer.probabilities, strict=True), start=1
+    ):
+        row |= {f"answer {place}": name, f"probability {place}": chance}
+    return row
+
+
+def _asked(picture: Picture, run: Run) -> tuple[Answer, float]:
+    """Return the run's answer to the picture, and the milliseconds it took when first asked."""
+    changed = run.model_path.stat().st_mtime_ns if run.model_path.exists() else 0
+    probabilities, milliseconds = _probabilities(str(run.model_path), changed, picture.pixels)
+    temperature = analysis(run).believable.temperature
+    names = run.outcome.dataset.class_names
+    return read_answer(probabilities, names, temperature), milliseconds
 
 
 @st.cache_resource
@@ -77,6 +142,8 @@ def _predictor() -> Predictor:
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _ask(model: str, changed: int, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+def _probabilities(
+    model: str, changed: int, pixels: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], float]:
     prediction = _predictor().predict(Path(model), pixels[None])
     return prediction.probabilities[0], prediction.ms_per_image

@@ -6,8 +6,9 @@ its own. Plotly's script comes from the installed package, once a page, by a com
 """
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -26,7 +27,7 @@ _CHART = st.components.v2.component(
     css=".tl-chart {\n  background: var(--st-background-color);\n}",
     isolate_styles=False,
     js="""
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const chart = parentElement.querySelector(".tl-chart")
   const paper = getComputedStyle(chart).backgroundColor.match(/[\\d.]+/g).map(Number)
   const figure = paper[0] + paper[1] + paper[2] < 384 ? data.dark : data.light
@@ -36,7 +37,11 @@ export default function ({ data, parentElement }) {
     if (!chart.isConnected) return
     if (!window.Plotly) return setTimeout(draw, 50)
     window.Plotly.react(chart, figure.data, figure.layout, { displaylogo: false })
+    chart.tell = setTriggerValue
     if (chart.observer) return
+    if (data.clickable)
+      chart.on("plotly_click", ({ points: [point] }) =>
+        chart.tell("clicked", { x: point.x, y: point.y }))
     // Also called when the page is left, when there is nothing to fit any more.
     chart.observer = new ResizeObserver(
       () => chart.offsetParent && window.Plotly.Plots.resize(chart))
@@ -63,11 +68,26 @@ def load_plotly() -> None:
     _LIBRARY(key="plotly_library", height=1)
 
 
-def chart(draw: Draw, *, key: str, alt: str) -> None:
-    """Draw a figure, or bring the one under `key` up to date."""
+def chart(
+    draw: Draw, *, key: str, alt: str, on_click: Callable[[Any, Any], None] | None = None
+) -> None:
+    """Draw a figure, or bring the one under `key` up to date.
+
+    `on_click` hears the place (x, y) of a point that was clicked, before the page runs again.
+    """
     themes = {"light": draw(dark=False), "dark": draw(dark=True)}
     for figure in themes.values():
         # The same value at each draw is what tells Plotly to keep the reader's zoom.
         figure.update_layout(uirevision=key)
     data = {name: json.loads(figure.to_json()) for name, figure in themes.items()}
-    _CHART(key=key, data={**data, "alt": alt})
+
+    def clicked() -> None:
+        point = st.session_state[key].clicked
+        if on_click and point:
+            on_click(point["x"], point["y"])
+
+    _CHART(
+        key=key,
+        data={**data, "alt": alt, "clickable": on_click is not None},
+        on_clicked_change=clicked,
+    )

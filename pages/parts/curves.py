@@ -4,8 +4,8 @@ import os
 
 import streamlit as st
 
-from pages.parts import words
 from tl_core.figures.curves import CurveData, CurvePoint
+from tl_core.runs.names import run_title
 from tl_core.runs.store import METRICS, Run
 
 
@@ -18,7 +18,7 @@ def curve(run: Run) -> CurveData:
     else:
         points = _points(run, os.fspath(run.folder), at.st_mtime_ns, at.st_size)
     return CurveData(
-        label=words.run_title(run),
+        label=run_title(run),
         backbone=run.recipe.backbone,
         points=points,
         best_epoch=run.outcome.best_epoch if run.outcome else None,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import words
+from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
 _MOST = 6
@@ -31,7 +32,7 @@ def latest_runs(runs: list[Run]) -> None:
 def _name(run: Run) -> str:
     if run.problem:
         return run.id
-    return f"{words.dot(run.recipe.backbone)} {words.run_title(run)} {words.marks(run)}"
+    return f"{words.dot(run.recipe.backbone)} {run_title(run)} {words.marks(run)}"
 
 
 def _result(run: Run) -> str:

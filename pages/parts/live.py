@@ -12,6 +12,7 @@ from pages.parts.shell import COMPARE, PREDICT, sentences
 from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
+from tl_core.runs.names import run_title
 from tl_core.runs.store import Run, get_run, list_runs
 
 _EVERY = 1.0
@@ -40,9 +41,9 @@ def live(start_new: str) -> None:
     if not runs:
         st.caption(start_new)
         return
-    load_plotly()
     going = any(run.active for run in runs)
     st.fragment(_view, run_every=_EVERY if going else None)(going)
+    load_plotly()
 
 
 def _view(going: bool) -> None:
@@ -74,7 +75,7 @@ def _card(run: Run) -> None:
     with st.container(border=True, key=f"run_{run.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{words.dot(run.recipe.backbone)} **{words.run_title(run)}** "
+                f"{words.dot(run.recipe.backbone)} **{run_title(run)}** "
                 f"{words.STATE_BADGES[status.state]} {words.marks(run)}"
             )
             if status.state in ("queued", "running"):

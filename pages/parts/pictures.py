@@ -1,19 +1,19 @@
-"""The pictures a reader asks about: files dropped on the page, or samples of the test set."""
+"""The pictures a reader asks about: files, the camera, or samples of the test set."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from tl_core.data import open_dataset
-from tl_core.data.dataset import Dataset
+from pages.parts.test_set import test_set
 from tl_core.data.images import ACCEPTED, Fit, read_image
 from tl_core.errors import UnreadableImage
 from tl_core.runs.store import Run
 
 MOST = 50
-_SAMPLES = 4
 _FITS: dict[Fit, str] = {"crop": "Cut out the centre", "pad": "Pad with black bars"}
 
 
@@ -27,46 +27,59 @@ class Picture:
 
 
 def choose(run: Run) -> list[Picture]:
-    """Let the reader drop files or draw samples of the run's test set; return what can be read."""
-    files_place, samples_place = st.columns([3, 2], gap="medium")
-    with files_place:
-        files = st.file_uploader(
-            f"Drop pictures here ({ACCEPTED})", accept_multiple_files=True, key="files"
-        )
-        if files:
-            fit = st.segmented_control(
-                "Pictures that are not square",
-                list(_FITS),
-                default="crop",
-                required=True,
-                format_func=_FITS.__getitem__,
-                key="fit",
-            )
-    with samples_place:
-        size = run.outcome.dataset.resolution
-        st.markdown("Or take some of the test set, with their right answers")
-        with st.container(horizontal=True):
-            if st.button("Take samples", icon=":material/casino:", key="draw"):
-                st.session_state["samples"] = np.random.default_rng().integers(
-                    run.outcome.dataset.test, size=_SAMPLES
-                )
-            if "samples" in st.session_state and st.button(
-                "Clear", icon=":material/close:", key="clear"
-            ):
-                del st.session_state["samples"]
-                st.rerun()
-        st.caption(f"Every picture is brought to {size} × {size} pixels, as the training's were.")
-    found = []
-    if files:
-        if len(files) > MOST:
-            st.warning(f"{len(files)} files were dropped; the first {MOST} are shown.")
-        found += _read(files[:MOST], size, fit)
-    if "samples" in st.session_state:
-        found += _samples(run, st.session_state["samples"])
-    return found
+    """Let the reader give pictures or draw some from the run's test set; return the readable."""
+    sources: dict[str, Callable[[Run], list[Picture]]] = {
+        "Files": _files,
+        "Test set": _samples,
+        "Camera": _camera,
+    }
+    source = st.segmented_control(
+        "Pictures from",
+        list(sources),
+        default="Files",
+        required=True,
+        key="from",
+        bind="query-params",
+    )
+    return sources[source](run)
 
 
-def _read(files: list, size: int, fit: Fit) -> list[Picture]:
+def _files(run: Run) -> list[Picture]:
+    files = st.file_uploader(
+        f"Drop up to {MOST} pictures here ({ACCEPTED})", accept_multiple_files=True, key="files"
+    )
+    if not files:
+        st.caption(_what_happens(run))
+        return []
+    if len(files) > MOST:
+        st.warning(f"{len(files)} files were dropped; the first {MOST} are shown.")
+    return _read(files[:MOST], run)
+
+
+def _camera(run: Run) -> list[Picture]:
+    st.caption(_what_happens(run))
+    shot = st.camera_input("Take a picture", key="camera")
+    return _read([shot], run) if shot else []
+
+
+def _what_happens(run: Run) -> str:
+    size = run.outcome.dataset.resolution
+    return (
+        f"A picture goes the way of the training's: turned upright, made square, brought to "
+        f"{size} × {size} pixels. It stays on this machine."
+    )
+
+
+def _read(files: list[UploadedFile], run: Run) -> list[Picture]:
+    size = run.outcome.dataset.resolution
+    fit = st.segmented_control(
+        "Made square by",
+        list(_FITS),
+        default="crop",
+        required=True,
+        format_func=_FITS.__getitem__,
+        key="fit",
+    )
     found = []
     for file in files:
         try:
@@ -76,17 +89,23 @@ def _read(files: list, size: int, fit: Fit) -> list[Picture]:
     return found
 
 
-def _samples(run: Run, drawn: NDArray[np.int64]) -> list[Picture]:
-    recipe = run.recipe
-    data = _dataset(recipe.dataset, recipe.seed, run.outcome.dataset.resolution)
-    places = data.test[drawn % len(data.test)]
-    pixels = data.images.read(places)
+def _samples(run: Run) -> list[Picture]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input("How many", 1, MOST, 4, key="how_many", width=140)
+        if st.button("Draw at random", icon=":material/casino:", key="draw"):
+            st.session_state["samples"] = np.random.default_rng().integers(
+                run.outcome.dataset.test, size=MOST
+            )
+    drawn = st.session_state.get("samples")
+    if drawn is None:
+        st.caption("Pictures that no model here was trained on, with their right answers.")
+        return []
+    pictures = test_set(run)
+    if isinstance(pictures, str):
+        st.info(pictures, icon=":material/folder_off:")
+        return []
+    places = drawn[:count] % len(pictures)
     return [
-        Picture(f"Test picture {place}", picture, data.class_names[data.labels[place]])
-        for place, picture in zip(places, pixels, strict=True)
+        Picture(f"Test picture {place}", pixels, pictures.label(place))
+        for place, pixels in zip(places, pictures.pictures(places), strict=True)
     ]
-
-
-@st.cache_resource(max_entries=2, show_spinner="Opening the data …")
-def _dataset(name: str, seed: int, resolution: int) -> Dataset:
-    return open_dataset(name, seed=seed, resolution=resolution)

@@ -1,53 +1,66 @@
 """Which finished runs a page is about; the address of the page says it too."""
 
-from collections import defaultdict
-
 import streamlit as st
 
-from pages.parts import words
-from tl_core.runs.store import Run
+from pages.parts import shell, words
+from tl_core.compare.selection import ComparableSet, comparable_sets
+from tl_core.evaluation.comparable import LeftOut
+from tl_core.runs.names import run_title
+from tl_core.runs.recorded import recorded_runs
+from tl_core.runs.store import Run, list_runs
 from tl_core.runs.summary import best_runs
 
 # A link to a page with this many runs still reads, and so do its figures.
 MOST = 8
 
 
-def choose_runs(runs: list[Run], key: str, label: str, most: int = MOST) -> list[Run]:
+def choose_runs(
+    key: str, label: str, most: int = MOST, with_model: bool = False
+) -> tuple[list[Run], tuple[LeftOut, ...]]:
     """Let the reader choose among finished runs that were tested on the same pictures.
 
-    Runs on other test pictures cannot be chosen beside them. `key` names the choice in the page's
-    address.
+    `key` names the choice in the page's address. Returns the chosen runs, none where there are
+    none (and the page says what to do), and the runs that have no results. `with_model` leaves
+    out the runs whose model is not on this machine.
     """
-    groups: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        if run.outcome and run.evaluation:
-            groups[run.outcome.dataset.test_fingerprint].append(run)
-    if not groups:
-        return []
-    # Real data first, then what was trained last.
-    names = sorted(groups, key=lambda name: words.is_demo(groups[name][0]))
-    asked = st.session_state.get(key, st.query_params.get_all(key))
-    group = next((n for n in names if any(run.id in asked for run in groups[n])), names[0])
-    if len(names) > 1:
-        group = st.segmented_control(
-            "Tested on",
-            names,
-            default=group,
-            required=True,
-            format_func=lambda name: _group_title(groups[name]),
-            key=f"{key}_tested_on",
-            on_change=lambda: st.session_state.pop(key, None),
-            help="Only runs tested on the same pictures can be compared.",
+    runs = [*list_runs(), *recorded_runs()]
+    if with_model:
+        runs = [run for run in runs if run.model_path.exists() or not run.outcome]
+    sets, left_out = comparable_sets(runs)
+    if not sets:
+        words.empty(
+            "There is no finished run to show yet.",
+            shell.TRAIN,
+            "Train a network",
+            ":material/model_training:",
         )
-    offered = {run.id: run for run in groups[group]}
+        return [], left_out
+    asked = st.session_state.get(key, st.query_params.get_all(key))
+    places = {found.key: found for found in sets}
+    first = next((s for s in sets if any(run.id in asked for run in s.runs)), sets[0])
+    chosen_set = first
+    if len(sets) > 1:
+        chosen_set = places[
+            st.segmented_control(
+                "Tested on",
+                list(places),
+                default=first.key,
+                required=True,
+                format_func=lambda name: _set_title(places[name]),
+                key=f"{key}_tested_on",
+                on_change=lambda: st.session_state.pop(key, None),
+                help="Only runs tested on the same pictures can be compared.",
+            )
+        ]
+    offered = {run.id: run for run in chosen_set.runs}
     there = [name for name in asked if name in offered][:most]
     if key not in st.session_state:
-        there = there or [run.id for run in best_runs(groups[group])[:most]]
+        there = there or _first(chosen_set, most)
     st.session_state[key] = there
     chosen = st.multiselect(
         label,
         list(offered),
-        format_func=lambda name: words.run_title(offered[name]),
+        format_func=lambda name: _run_title(offered[name]),
         max_selections=most,
         key=key,
     )
@@ -55,23 +68,22 @@ def choose_runs(runs: list[Run], key: str, label: str, most: int = MOST) -> list
     # runs would mean other ones once there are newer.
     if st.query_params.get_all(key) != chosen:
         st.query_params[key] = chosen
-    return [offered[name] for name in chosen]
+    if not chosen:
+        st.info("Choose at least one run above.", icon=":material/touch_app:")
+    return [offered[name] for name in chosen], left_out
 
 
-def left_out(runs: list[Run]) -> list[str]:
-    """Return a sentence for each run that cannot be compared at all."""
-    reasons = []
-    for run in runs:
-        if run.problem:
-            reasons.append(f"{run.id}: {run.problem}")
-        elif not run.evaluation:
-            message = f" ({run.status.message})" if run.status.message else ""
-            reasons.append(f"{words.run_title(run)}: {run.status.state}{message}")
-    return reasons
+def _first(found: ComparableSet, most: int) -> list[str]:
+    """Return the best run of each backbone; recorded ones only where none was made here."""
+    made_here = [run for run in found.runs if not run.recorded]
+    return [run.id for run in best_runs(made_here or found.runs)[:most]]
 
 
-def _group_title(runs: list[Run]) -> str:
-    outcome = runs[0].outcome
-    assert outcome is not None
-    many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    return f"{outcome.dataset.title} ({many})"
+def _run_title(run: Run) -> str:
+    seed = run.recipe.seed
+    return run_title(run) + (f" · seed {seed}" if seed else "")
+
+
+def _set_title(found: ComparableSet) -> str:
+    many = "1 run" if len(found.runs) == 1 else f"{len(found.runs)} runs"
+    return f"{found.title} ({many})"

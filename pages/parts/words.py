@@ -2,13 +2,14 @@
 
 import time
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.evaluation.document import Proportion
 from tl_core.runs.documents import State
 from tl_core.runs.store import Run
-from tl_core.training.presets import PRESETS
 
 STATE_BADGES: dict[State, str] = {
     "queued": ":gray-badge[:material/schedule: waiting]",
@@ -21,6 +22,7 @@ STATE_BADGES: dict[State, str] = {
 }
 DEMO_BADGE = ":violet-badge[:material/science: demo data]"
 RANDOM_BADGE = ":gray-badge[random weights]"
+RECORDED_BADGE = ":blue-badge[:material/inventory_2: recorded]"
 
 
 def dot(backbone: str) -> str:
@@ -28,27 +30,14 @@ def dot(backbone: str) -> str:
     return f':color[●]{{foreground="{BACKBONES[backbone].colour}"}}'
 
 
-def short(run: Run) -> str:
-    """Return the part of a run's id that tells it from its siblings."""
-    return run.id.rsplit("-", 1)[-1]
-
-
-def preset_title(preset: str | None) -> str:
-    """Return a preset's title; a recipe of one's own has none."""
-    return PRESETS[preset].title if preset in PRESETS else "Own recipe"
-
-
-def run_title(run: Run) -> str:
-    """Return a run's name for people: backbone, preset and what tells it from its siblings."""
-    recipe = run.recipe
-    return f"{BACKBONES[recipe.backbone].title} · {preset_title(recipe.preset)} · {short(run)}"
-
-
 def marks(run: Run) -> str:
     """Return the badges that a result of this run is never shown without."""
-    recipe = run.recipe
-    found = [DEMO_BADGE] if recipe.dataset == "demo" else []
-    return " ".join(found + ([RANDOM_BADGE] if recipe.weights == "random" else []))
+    badges = {
+        DEMO_BADGE: is_demo(run),
+        RANDOM_BADGE: run.recipe.weights == "random",
+        RECORDED_BADGE: run.recorded,
+    }
+    return " ".join(badge for badge, shown in badges.items() if shown)
 
 
 def dataset_title(run: Run) -> str:
@@ -107,3 +96,12 @@ def empty(sentence: str, target: str, label: str, icon: str) -> None:
 def is_demo(run: Run) -> bool:
     """Return whether what this run shows proves nothing about real pictures."""
     return run.outcome.dataset.is_demo if run.outcome else run.recipe.dataset == "demo"
+
+
+def enlarged(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return an uint8 H×W×3 picture in whole multiples, `side` pixels or more.
+
+    A browser smooths what it enlarges, and what the network sees is not smooth.
+    """
+    height, width, _ = picture.shape
+    return picture.repeat(max(1, -(-side // height)), 0).repeat(max(1, -(-side // width)), 1)

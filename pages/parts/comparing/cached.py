@@ -1,0 +1,21 @@
+"""A comparison, made once for the same runs."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from tl_core.compare import Comparison, compare
+from tl_core.runs.store import OUTCOME, Run
+
+
+def compared(runs: Sequence[Run]) -> Comparison:
+    """Return the comparison of these runs, made anew only where one of them was replaced."""
+    changed = tuple((run.folder / OUTCOME).stat().st_mtime_ns for run in runs)
+    return _compared(runs, tuple(str(run.folder) for run in runs), changed)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing …")
+def _compared(
+    _runs: Sequence[Run], folders: tuple[str, ...], changed: tuple[int, ...]
+) -> Comparison:
+    return compare(_runs)

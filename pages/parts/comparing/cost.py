@@ -1,0 +1,41 @@
+"""What a point of accuracy costs."""
+
+from functools import partial
+
+import streamlit as st
+
+from pages.parts.chart import chart
+from tl_core.compare import Comparison
+from tl_core.evaluation.pareto import COSTS
+from tl_core.figures.costs import CostPoint, cost_scatter
+from tl_core.runs.store import Run
+
+
+def draw(comparison: Comparison, runs: list[Run]) -> None:
+    """Draw accuracy against the cost that the reader cares for."""
+    kind = st.segmented_control(
+        "Cost",
+        list(comparison.costs),
+        default=next(iter(comparison.costs)),
+        required=True,
+        format_func=lambda name: comparison.costs[name].title,
+        key="cost",
+        bind="query-params",
+        wrap=True,
+    )
+    costs = comparison.costs[kind]
+    points = [
+        CostPoint(row.title, row.backbone, cost, row.top1)
+        for row, cost in zip(comparison.runs, costs.values, strict=True)
+    ]
+    with st.container(border=True):
+        chart(
+            partial(cost_scatter, points, COSTS[kind], references=bool(comparison.references)),
+            key="cost_scatter",
+            alt=f"Top-1 accuracy against {costs.title.lower()} of each run",
+        )
+        best = ", ".join(comparison.runs[place].title for place in costs.front)
+        st.caption(
+            f"Nothing here is both cheaper and more accurate than: {best}. Milliseconds are the "
+            "median of single pictures, warm; every run was timed in the same way."
+        )

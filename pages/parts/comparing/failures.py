@@ -1,0 +1,175 @@
+"""Where the models fail: superclasses, confusions, classes, and the pictures themselves."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.chart import chart
+from pages.parts.comparing import gallery
+from pages.parts.test_set import TestSet, test_set
+from tl_core.compare import Comparison
+from tl_core.compare.document import ComparedRun
+from tl_core.evaluation.confusion import inside_pair
+from tl_core.figures.failures import confusion_heat_map, superclass_heat_map
+from tl_core.runs.store import Run
+
+_PAIRS = 6
+# More classes than these cannot be told apart as cells of one figure.
+_MOST_CLASSES = 30
+
+
+def draw(comparison: Comparison, runs: list[Run]) -> None:
+    """Draw the sections from the coarse to the single picture."""
+    pictures = test_set(runs[0])
+    by_title = {row.title: row for row in comparison.runs}
+    _superclasses(comparison)
+    st.header("Which class is taken for which")
+    row = by_title[_choose_run(list(by_title), "confusions_of")]
+    if row.superclass_confusion is not None:
+        _confusions_by_superclass(comparison, row)
+    elif len(comparison.data.class_names) <= _MOST_CLASSES:
+        _confusions_by_class(comparison, row)
+    _confused_pairs(comparison, row, pictures)
+    st.header("Pictures worth a look")
+    gallery.draw(comparison, pictures)
+    st.header("Every class")
+    _classes(comparison)
+
+
+def _choose_run(titles: list[str], key: str) -> str:
+    if len(titles) == 1:
+        return titles[0]
+    return st.selectbox("Run", titles, key=key, bind="query-params")
+
+
+def _superclasses(comparison: Comparison) -> None:
+    table = comparison.superclasses
+    if table is None:
+        return
+    shares = np.array(table.accuracies, dtype=np.float64)
+    with st.container(border=True):
+        chart(
+            partial(
+                superclass_heat_map, table.names, [row.title for row in comparison.runs], shares
+            ),
+            key="superclasses",
+            alt="Accuracy of each run in each superclass, the hardest on top",
+        )
+
+
+def _confusions_by_superclass(comparison: Comparison, row: ComparedRun) -> None:
+    names = list(comparison.data.coarse_names)
+    counts = np.array(row.superclass_confusion)
+    places = st.columns(2, gap="small")
+    with places[0].container(border=True):
+        chart(
+            partial(confusion_heat_map, row.title, counts, names, names, counts.sum(axis=1)),
+            key="confusions",
+            alt=f"Which superclass {row.title} takes for which",
+            on_click=partial(_open_pair, names),
+        )
+        st.caption("A click on a cell opens it into its classes.")
+    with places[1].container(border=True):
+        truth_place, answer_place = st.columns(2)
+        truth = truth_place.selectbox("Truth", names, key="truth", bind="query-params")
+        answer = answer_place.selectbox("Answer", names, key="answer", bind="query-params")
+        rows, columns, inside = inside_pair(
+            np.array(row.confusion),
+            comparison.data.coarse_of_class,
+            names.index(truth),
+            names.index(answer),
+        )
+        classes = comparison.data.class_names
+        chart(
+            partial(
+                confusion_heat_map,
+                row.title,
+                inside,
+                [classes[number] for number in rows],
+                [classes[number] for number in columns],
+                [comparison.classes[number].support for number in rows],
+            ),
+            key="pair",
+            alt=f"Pictures of {truth} that {row.title} calls {answer}, class by class",
+        )
+
+
+def _open_pair(names: list[str], column: int, row: int) -> None:
+    """Take the clicked cell of the superclass matrix as the pair to open."""
+    st.session_state["truth"], st.session_state["answer"] = names[row], names[column]
+
+
+def _confusions_by_class(comparison: Comparison, row: ComparedRun) -> None:
+    names = comparison.data.class_names
+    counts = np.array(row.confusion)
+    with st.container(border=True):
+        chart(
+            partial(confusion_heat_map, row.title, counts, names, names, counts.sum(axis=1)),
+            key="confusions",
+            alt=f"Which class {row.title} takes for which",
+        )
+
+
+def _confused_pairs(comparison: Comparison, row: ComparedRun, pictures: TestSet | str) -> None:
+    if not row.most_confused:
+        st.caption(f"{row.title} confuses no two classes.")
+        return
+    names = comparison.data.class_names
+    st.markdown(f"**The most confused pairs of {row.title}**")
+    with st.grid(3, min_column_width=280, gap="small") as grid:
+        for pair in row.most_confused[:_PAIRS]:
+            with grid.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f"**{names[pair.label]}** called **{names[pair.answer]}**")
+                st.caption(f"{pair.count} pictures, {words.percent(pair.share)} of the class")
+                if isinstance(pictures, TestSet):
+                    gallery.thumbnails(pictures, pair.positions)
+    if isinstance(pictures, str):
+        st.caption(pictures)
+
+
+def _classes(comparison: Comparison) -> None:
+    coarse = list(comparison.data.coarse_names)
+    chosen = (
+        st.selectbox(
+            "Superclass",
+            coarse,
+            index=None,
+            placeholder="All superclasses",
+            key="superclass",
+            bind="query-params",
+        )
+        if coarse
+        else None
+    )
+    titles = [row.title for row in comparison.runs]
+    table = pd.DataFrame(
+        {
+            "Class": row.name,
+            "Superclass": row.superclass,
+            "Test images": row.support,
+            **dict(zip(titles, row.accuracies, strict=True)),
+            "Spread": row.spread,
+        }
+        for row in comparison.classes
+        if chosen is None or row.superclass == chosen
+    )
+    if not coarse:
+        table = table.drop(columns="Superclass")
+    st.dataframe(
+        table,
+        hide_index=True,
+        alt="Accuracy of each run in each class; click a column's title to sort",
+        column_config={
+            "Class": st.column_config.TextColumn(pinned=True),
+            "Spread": st.column_config.NumberColumn(
+                format="percent", help="The largest accuracy less the smallest."
+            ),
+            **{
+                title: st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+                for title in titles
+            },
+        },
+    )

@@ -1,0 +1,74 @@
+"""Single test pictures, each with every model's answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.test_set import TestSet
+from tl_core.compare import Comparison
+from tl_core.evaluation.mistakes import Exhibit
+
+_SHOWN = 12
+_SIDE = 112
+_HARDEST, _ALONE, _MISTAKES = "Hardest", "Only one is right", "Confident mistakes"
+_MEANING = {
+    _HARDEST: "The pictures whose right class got the least probability from all runs together.",
+    _ALONE: "The pictures that this run alone names right, its surest first.",
+    _MISTAKES: "The pictures that this run names wrong, its surest first.",
+}
+
+
+def draw(comparison: Comparison, pictures: TestSet | str) -> None:
+    """Draw the chosen kind of pictures as cards."""
+    by_title = {row.title: row for row in comparison.runs}
+    kinds = list(_MEANING) if len(by_title) > 1 else [_HARDEST, _MISTAKES]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Which", kinds, default=_HARDEST, required=True, key="gallery", bind="query-params"
+        )
+        exhibits = comparison.hardest
+        if kind != _HARDEST:
+            title = st.selectbox(
+                "Of the run", list(by_title), key="gallery_of", bind="query-params", width=320
+            )
+            row = by_title[title]
+            exhibits = row.only_right if kind == _ALONE else row.confident_mistakes
+    st.caption(_MEANING[kind])
+    if not exhibits:
+        st.caption("There is none.")
+    if isinstance(pictures, str):
+        st.caption(pictures)
+    with st.grid(4, min_column_width=230, gap="small") as grid:
+        for exhibit in exhibits[:_SHOWN]:
+            with grid.container(border=True, height="stretch", gap="xsmall"):
+                _card(comparison, exhibit, pictures)
+
+
+def thumbnails(pictures: TestSet, positions: Sequence[int]) -> None:
+    """Draw test pictures in a row."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for position, picture in zip(
+            positions, pictures.pictures(np.array(positions, np.int64)), strict=True
+        ):
+            st.image(words.enlarged(picture, 64), width=64, alt=_alt(pictures, position))
+
+
+def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> None:
+    names = comparison.data.class_names
+    if isinstance(pictures, TestSet):
+        (picture,) = pictures.pictures(np.array([exhibit.position]))
+        alt = _alt(pictures, exhibit.position)
+        st.image(words.enlarged(picture, _SIDE), width=_SIDE, alt=alt)
+    st.markdown(f"**{names[exhibit.label]}** :gray[:small[test picture {exhibit.position}]]")
+    for row, answer in zip(comparison.runs, exhibit.answers, strict=True):
+        tick = ":green[:material/check:]" if answer.answer == exhibit.label else ""
+        st.markdown(
+            f":small[{words.dot(row.backbone)} {names[answer.answer]} "
+            f"{words.percent(answer.confidence)} {tick}]"
+        )
+
+
+def _alt(pictures: TestSet, position: int) -> str:
+    return f"Test picture {position}: {pictures.label(position)}"

@@ -1,0 +1,121 @@
+"""The answer first: which run is best, by how much, and whether that is more than chance."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.chart import chart
+from tl_core.compare import Comparison
+from tl_core.compare.document import ComparedRun
+from tl_core.figures.bars import AccuracyBar, accuracy_bars
+from tl_core.figures.seeds import SeedRow, seed_spread
+from tl_core.figures.verdicts import verdict_table
+from tl_core.runs.names import provenance
+from tl_core.runs.store import Run
+
+
+def draw(comparison: Comparison, runs: list[Run]) -> None:
+    """Draw the verdict, a card a run, accuracies with their intervals, and the table."""
+    st.header(comparison.verdict)
+    with st.grid(4, min_column_width=230, gap="small") as grid:
+        for row, run in zip(comparison.runs, runs, strict=True):
+            with grid.container(border=True, height="stretch", gap="xsmall"):
+                _card(row, run)
+    _accuracies(comparison)
+    _seeds(comparison)
+    _table(comparison)
+
+
+def _card(row: ComparedRun, run: Run) -> None:
+    st.markdown(f"{words.dot(row.backbone)} **{row.title}** {words.marks(run)}")
+    st.metric("Top-1", words.percent(row.top1.value))
+    st.caption(f"95 %: {words.interval(row.top1)}")
+    st.markdown(
+        f":small[Top-5 {words.percent(row.top5.value)} ({words.interval(row.top5)}) · best epoch "
+        f"{row.best_epoch} of {row.epochs} · {row.minutes:.1f} min to train · "
+        f"{row.ms_per_image:.1f} ms per image · {words.millions(row.parameters)} parameters · "
+        f"{row.megabytes:.0f} MB]"
+    )
+    if row.recorded:
+        st.caption(f"Recorded on {provenance(run)}")
+
+
+def _accuracies(comparison: Comparison) -> None:
+    bars = [AccuracyBar(row.title, row.backbone, row.top1) for row in comparison.runs]
+    several = len(comparison.runs) > 1
+    places = st.columns([3, 2], gap="small") if several else [st.container()]
+    with places[0].container(border=True, height="stretch"):
+        chart(
+            partial(accuracy_bars, bars, references=bool(comparison.references)),
+            key="accuracy_bars",
+            alt="Top-1 accuracy of each run with its 95 % interval",
+        )
+        if comparison.references:
+            st.caption(comparison.references[0].source)
+    if several:
+        with places[1].container(border=True, height="stretch"):
+            titles = [row.title for row in comparison.runs]
+            chart(
+                partial(verdict_table, titles, comparison.pairs),
+                key="verdicts",
+                alt="Which run is better than which, in words",
+            )
+            st.caption(
+                "Exact McNemar test for each pair, Holm's correction for all of them together, "
+                "level 0.05. 'Cannot tell' means that chance could do it."
+            )
+
+
+def _seeds(comparison: Comparison) -> None:
+    rows = [
+        SeedRow(row.title, row.backbone, row.seeds)
+        for row in comparison.runs
+        if row.seeds.spread is not None
+    ]
+    if rows:
+        with st.container(border=True):
+            chart(
+                partial(seed_spread, rows),
+                key="seeds",
+                alt="Accuracy of each seed of one recipe, with mean and spread",
+            )
+
+
+def _table(comparison: Comparison) -> None:
+    table = pd.DataFrame(
+        {
+            "Run": row.title,
+            "Weights": row.weights,
+            "Top-1 %": 100 * row.top1.value,
+            "from": 100 * row.top1.low,
+            "to": 100 * row.top1.high,
+            "Top-5 %": 100 * row.top5.value,
+            "Macro F1 %": 100 * row.macro_f1,
+            "Validation %": 100 * row.val_accuracy,
+            "Best epoch": row.best_epoch,
+            "Minutes": row.minutes,
+            "ms per image": row.ms_per_image,
+            "ms, 95th percentile": row.ms_per_image_p95,
+            "Images/s": row.images_per_second,
+            "Parameters": row.parameters,
+            "MB": row.megabytes,
+        }
+        for row in comparison.runs
+    )
+    shares = ("Top-1 %", "from", "to", "Top-5 %", "Macro F1 %", "Validation %")
+    tenths = (*shares, "Minutes", "ms per image", "ms, 95th percentile")
+    st.dataframe(
+        table,
+        hide_index=True,
+        alt="The runs with their accuracy and cost; click a column's title to sort",
+        column_config={
+            "Run": st.column_config.TextColumn(pinned=True),
+            **{name: st.column_config.NumberColumn(format="%.1f") for name in tenths},
+            "Images/s": st.column_config.NumberColumn(format="%.0f"),
+            "Parameters": st.column_config.NumberColumn(format="compact"),
+            "MB": st.column_config.NumberColumn(format="%.0f"),
+        },
+    )
+    st.caption("'from' and 'to' bound the 95 % interval of top-1. A column's title sorts by it.")

@@ -1,0 +1,111 @@
+"""The sections of Compare, on runs with superclasses and several seeds."""
+
+import pytest
+from app_pages import calm, charts, open_page, texts
+from run_folders import write_run
+from streamlit.testing.v1 import AppTest
+
+from tl_core.compare import compare
+from tl_core.runs.store import get_run
+
+BEST = "20261122-0741-vgg16-frozen-aaaa"
+OTHER = "20261122-0742-mobilenet_v2-frozen-bbbb"
+
+
+@pytest.fixture
+def runs() -> None:
+    write_run(BEST, backbone="vgg16", skill=4.0, superclasses=2)
+    write_run(OTHER, seed=1, superclasses=2, created=1_700_000_100.0)
+
+
+def _open(tab: str, **address: str) -> AppTest:
+    return calm(open_page("2_Compare", tab=tab, **address))
+
+
+def _names(page: AppTest) -> list[str]:
+    return [sent["alt"] for sent in charts(page)]
+
+
+def test_the_answer_stands_first(runs: None) -> None:
+    page = _open("Verdict")
+    assert page.header[0].value == compare([get_run(BEST), get_run(OTHER)]).verdict
+    assert "better" in str(charts(page)[1]["light"]["data"])
+
+
+def test_seeds_of_one_recipe_are_one_run_with_a_spread() -> None:
+    for seed in range(3):
+        write_run(f"20261122-074{seed}-vgg16-frozen-000{seed}", seed=seed, recipe={"seed": seed})
+    every = [f"20261122-074{seed}-vgg16-frozen-000{seed}" for seed in range(3)]
+    page = calm(open_page("2_Compare", runs=every))
+    assert len(page.metric) == 1
+    assert "standard deviation" in texts(page)
+    assert any("seed" in name for name in _names(page))
+
+
+def test_the_cost_on_the_axis_is_the_reader_s_choice(runs: None) -> None:
+    page = _open("Cost", cost="Parameters")
+    (sent,) = charts(page)
+    assert "million" in sent["light"]["layout"]["xaxis"]["title"]["text"]
+    assert "Nothing here is both cheaper and more accurate than: VGG16" in texts(page)
+
+
+def test_a_pair_of_superclasses_opens_into_its_classes(runs: None) -> None:
+    page = _open("Failures", truth="kind 0", answer="kind 1")
+    pair = next(sent for sent in charts(page) if "class by class" in sent["alt"])
+    inside = pair["light"]["data"][0]
+    matrix = get_run(BEST).evaluation.confusion
+    coarse = get_run(BEST).outcome.dataset.coarse_of_class
+    rows = [number for number, group in enumerate(coarse) if group == 0]
+    columns = [number for number, group in enumerate(coarse) if group == 1]
+    expected = [[str(matrix[r][c] or "") for c in columns] for r in rows]
+    assert inside["text"] == expected
+
+
+def test_the_class_table_filters_by_superclass(runs: None) -> None:
+    page = _open("Failures")
+    everything = page.dataframe[0].value
+    assert len(everything) == 10
+    assert (everything["Spread"] >= 0).all()
+    page.selectbox(key="superclass").set_value("kind 1").run()
+    assert set(calm(page).dataframe[0].value["Superclass"]) == {"kind 1"}
+
+
+def test_pictures_that_are_not_here_are_said_not_guessed(runs: None) -> None:
+    assert "has changed since the run" in texts(_open("Failures"))
+
+
+def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
+    page = _open("Failures")
+    comparison = compare([get_run(BEST), get_run(OTHER)])
+    for kind, exhibits in (
+        ("Hardest", comparison.hardest),
+        ("Only one is right", comparison.runs[0].only_right),
+        ("Confident mistakes", comparison.runs[0].confident_mistakes),
+    ):
+        page.segmented_control(key="gallery").set_value(kind).run()
+        shown = [text.value for text in calm(page).markdown if "test picture" in text.value]
+        assert len(shown) == min(12, len(exhibits))
+        assert f"test picture {exhibits[0].position}]" in shown[0]
+
+
+def test_calibration_is_shown_before_and_after(runs: None) -> None:
+    page = _open("Confidence")
+    row = page.dataframe[0].value.iloc[0]
+    stored = compare([get_run(BEST), get_run(OTHER)]).runs[0].believable
+    assert row["ECE"] == pytest.approx(stored.before.ece)
+    assert len(charts(page)) == 2
+
+
+def test_averaging_needs_two_runs(runs: None) -> None:
+    together = compare([get_run(BEST), get_run(OTHER)]).together
+    page = _open("Together")
+    assert page.metric[0].value == f"{100 * together.top1.value:.1f} %"
+    alone = _open("Together", runs=BEST)
+    assert "Choose a second run" in texts(alone)
+
+
+def test_without_superclasses_the_classes_are_drawn() -> None:
+    write_run(BEST, backbone="vgg16")
+    page = _open("Failures")
+    assert "Which class VGG16 · Frozen backbone · aaaa takes for which" in _names(page)
+    assert "Superclass" not in page.dataframe[0].value
