@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from browser_fixture import browser as browser
 from fake_worker import journal as journal
 
 REAL_VARIABLES = ("TL_DATA_DIR", "TL_WEIGHTS_DIR")

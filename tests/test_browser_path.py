@@ -1,6 +1,5 @@
 """From one click to three answers, with nothing on the machine, in a real browser."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +8,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from scripts.browser_app import Complaints, browsing, chromium_path, serving
+from scripts.browser_app import Complaints, serving
 
 pytestmark = pytest.mark.browser
 
 _TRAINED = 240_000
 _POINTS = "chart => chart.data.reduce((sum, trace) => sum + trace.y.length, 0)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium_path() is None:
-        reason = "needs Chromium on the path"
-        if os.environ.get("TL_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture
