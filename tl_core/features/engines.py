@@ -28,7 +28,7 @@ Batches = Generator[tuple[Array, ...], None, None]
 
 KERAS_BATCH = 32
 GPU_BATCH = 256
-OPENVINO_BATCH = 32
+OPENVINO_BATCH = 16
 
 
 @dataclass(frozen=True)
