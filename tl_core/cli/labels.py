@@ -10,9 +10,11 @@ from tl_core.backbones.table import BACKBONES
 from tl_core.cli.app import app
 from tl_core.cli.follow import watching
 from tl_core.cli.output import Json, err, out, print_json, print_table, share
+from tl_core.cli.quiet import start_tensorflow
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
 from tl_core.runs.store import get_run
+from tl_core.training.data import open_data
 from tl_core.training.presets import preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
 
@@ -36,18 +38,12 @@ def labels(
 
     The backbone stays frozen, and every head sees the same cached features.
     """
-    from tl_core.data import open_dataset
     from tl_core.training.label_study import label_study
 
     recipe = _recipe(target, dataset, weights)
+    start_tensorflow()
     with watching() as progress:
-        data = open_dataset(
-            recipe.dataset,
-            seed=recipe.seed,
-            limit=recipe.limit,
-            resolution=recipe.size,
-            progress=progress,
-        )
+        data = open_data(recipe, progress)
         points = label_study(recipe, data, progress, seeds=seeds)
     if figure is not None:
         from tl_core.figures.labels import LabelCurve, label_curves

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import HowToFit, Images, RunsToAsk, files_in, runs_to_ask
 from tl_core.cli.output import Json, err, print_json, print_table, share
-from tl_core.data.folder_scan import ENDINGS
-from tl_core.data.images import ACCEPTED, Fit, read_image
-from tl_core.errors import TransferLabError, UnreadableImage
+from tl_core.cli.quiet import start_tensorflow
+from tl_core.data.images import Fit, read_image
+from tl_core.errors import UnreadableImage
 from tl_core.evaluation.ranking import top_answers
 from tl_core.inference.predictor import Predictor
-from tl_core.runs.store import Run, get_run, list_runs
-from tl_core.runs.summary import best_runs
+from tl_core.runs.store import Run
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,19 @@ class _Answer:
 
 @app.command()
 def predict(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="Pictures, or folders of them.")
-    ],
-    run: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--run",
-            help="A run to ask; may be given several times. Without it: the best finished run of "
-            "each backbone on the data set trained on last.",
-        ),
-    ] = None,
+    images: Images,
+    run: RunsToAsk = None,
     top: Annotated[int, typer.Option(min=1, help="Answers to show.")] = 5,
-    fit: Annotated[
-        Fit, typer.Option(help="Cut the centre square out of a picture, or pad it with black.")
-    ] = "crop",
+    fit: HowToFit = "crop",
     as_json: Json = False,
 ) -> None:
     """Ask trained models what is in pictures."""
-    runs = _runs(run or [])
+    runs = runs_to_ask(run or [])
+    start_tensorflow()
     predictor = Predictor(max_models=len(runs))
     failed: dict[str, str] = {}
     answers: list[_Answer] = []
-    for path in _files(images):
+    for path in files_in(images):
         try:
             answers += _ask(predictor, path, runs, top, fit)
         except UnreadableImage as error:
@@ -67,36 +57,6 @@ def predict(
             err().print("Trained on demo data: the answers prove nothing about photographs.")
     if failed:
         raise typer.Exit(1)
-
-
-def _runs(names: list[str]) -> list[Run]:
-    if not names:
-        best = best_runs(list_runs())
-        if not best:
-            raise TransferLabError(
-                "No run has finished yet; train one first, for instance with "
-                "`tl train mobilenet_v2 --dataset demo`."
-            )
-        return best
-    runs = [get_run(name) for name in names]
-    for run in runs:
-        if run.outcome is None:
-            state = run.problem or f"it is {run.status.state}"
-            raise TransferLabError(f"Run {run.id} cannot be asked: {state}.")
-    return runs
-
-
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.exists():
-            raise TransferLabError(f"There is no file or folder {path}.")
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
-        if not inside:
-            raise TransferLabError(f"The folder {path} holds no {ACCEPTED} file.")
-        yield from inside
 
 
 def _ask(

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_core.data import Dataset, open_dataset
-from tl_core.data.sources import FOLDER
+from tl_core.data import Dataset
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
@@ -16,6 +15,7 @@ from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
+from tl_core.training.data import open_data
 from tl_core.training.estimate import estimate
 from tl_core.training.train import Trained, prepare, train
 
@@ -31,13 +31,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     """
     recipe = run.recipe
     reporter.begin("data", 1, "data set")
-    dataset = open_dataset(
-        recipe.dataset,
-        seed=recipe.seed,
-        limit=recipe.limit,
-        resolution=recipe.size if recipe.dataset.startswith(FOLDER) else None,
-        progress=reporter,
-    )
+    dataset = open_data(recipe, reporter)
     if dataset.skipped:
         reporter.note(f"{len(dataset.skipped)} unreadable pictures were skipped.")
     expected = estimate(recipe, len(dataset.train) + len(dataset.validation), len(dataset.test))
