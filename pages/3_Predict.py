@@ -2,17 +2,14 @@
 
 import streamlit as st
 
-from pages.parts import pictures, shell, words
+from pages.parts import models, pictures, shell, words
 from pages.parts.answers import show_answers
 from pages.parts.chart import load_plotly
 from pages.parts.selection import choose_runs
 
-# As many models as are kept in memory.
-MOST_MODELS = 3
-
 with shell.page("Predict"):
     st.title("Predict")
-    runs, _ = choose_runs(key="models", label="Models", most=MOST_MODELS, with_model=True)
+    runs, _ = choose_runs(key="models", label="Models", most=models.MOST, with_model=True)
     if not runs:
         st.stop()
 

@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.parts import words
+from pages.parts import why, words
 from pages.parts.chart import chart
+from pages.parts.models import predictor
 from pages.parts.pictures import Picture
 from tl_core.figures.answers import answer_bars
 from tl_core.inference.answers import Answer, perhaps_none, read_answer, said_together
-from tl_core.inference.predictor import Predictor
 from tl_core.runs.analysis import analysis
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
@@ -24,17 +24,18 @@ _SHOWN = 160
 
 def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
     """Draw a card for each picture with every model's best answers side by side."""
+    shown_why = why.choose()
     first = 0
     if len(pictures) > _A_PAGE:
         pages = -(-len(pictures) // _A_PAGE)
         first = (st.pagination(pages, key="answers_page") - 1) * _A_PAGE
     for number, picture in enumerate(pictures[first : first + _A_PAGE], start=first):
         with st.container(border=True):
-            _card(picture, runs, number)
+            _card(picture, runs, number, shown_why)
     _all_answers(pictures, runs)
 
 
-def _card(picture: Picture, runs: list[Run], number: int) -> None:
+def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) -> None:
     seen, said = st.columns([1, 4], gap="medium")
     with seen:
         height, width, _ = picture.pixels.shape
@@ -45,8 +46,10 @@ def _card(picture: Picture, runs: list[Run], number: int) -> None:
     with said, st.grid(len(runs), min_column_width=230, gap="small") as grid:
         answers = []
         for run in runs:
-            with grid.cell():
+            with grid.cell(), st.container(gap="small"):
                 answers.append(_answer(picture, run, number))
+                if shown_why.shown:
+                    why.draw(picture, run, answers[-1], shown_why, str(number))
     with verdict:
         _verdict(picture, answers)
 
@@ -79,7 +82,8 @@ def _verdict(picture: Picture, answers: list[Answer]) -> None:
         if votes == len(answers):
             st.badge(f"all say {name}", icon=":material/check:", color="green")
         else:
-            st.badge(f"{votes} of {len(answers)} say {name}", color="orange")
+            split = "they disagree" if votes == 1 else f"{votes} of {len(answers)} say {name}"
+            st.badge(split, color="orange")
     if perhaps_none(answers):
         st.badge(
             "perhaps none of these",
@@ -136,14 +140,9 @@ def _asked(picture: Picture, run: Run) -> tuple[Answer, float]:
     return read_answer(probabilities, names, temperature), milliseconds
 
 
-@st.cache_resource
-def _predictor() -> Predictor:
-    return Predictor()
-
-
 @st.cache_data(max_entries=500, show_spinner=False)
 def _probabilities(
     model: str, changed: int, pixels: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], float]:
-    prediction = _predictor().predict(Path(model), pixels[None])
+    prediction = predictor().predict(Path(model), pixels[None])
     return prediction.probabilities[0], prediction.ms_per_image

@@ -1,0 +1,59 @@
+"""Where in a picture a model saw its answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pages.parts import words
+from pages.parts.models import predictor
+from pages.parts.pictures import Picture
+from tl_core.inference.answers import Answer
+from tl_core.inference.explain import Explainer, overlay
+from tl_core.runs.names import run_title
+from tl_core.runs.store import Run
+
+_SIDE = 160
+
+
+@dataclass(frozen=True)
+class Why:
+    """Whether to show where the models look, and how strongly."""
+
+    shown: bool
+    strength: float
+
+
+def choose() -> Why:
+    """Draw the switch and its slider."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        shown = st.toggle(
+            "Show where they look",
+            key="why",
+            bind="query-params",
+            help="Grad-CAM: the places whose features speak for a class in the network's last "
+            "layer, as this layer's share of the answer.",
+        )
+        strength = 0.6
+        if shown:
+            strength = st.slider("Strength", 0.0, 1.0, strength, 0.05, key="strength", width=260)
+    return Why(shown, strength)
+
+
+def draw(picture: Picture, run: Run, answer: Answer, why: Why, key: str) -> None:
+    """Draw the picture with the places that speak for the class the reader chooses."""
+    name = st.selectbox("Looked at for", answer.classes, key=f"why_{key}_{run.id}")
+    target = run.outcome.dataset.class_names.index(name)
+    heat = _explainer(str(run.model_path), run.model_path.stat().st_mtime_ns)(
+        picture.pixels, target
+    )
+    if not heat.any():
+        st.caption(f"Nothing in the last layer speaks for {name}.")
+        return
+    shown = words.enlarged(overlay(picture.pixels, heat, why.strength), _SIDE)
+    st.image(shown, width=_SIDE, alt=f"Where {run_title(run)} looks in {picture.name} for {name}")
+
+
+@st.cache_resource(max_entries=3, show_spinner="Preparing the model to explain itself …")
+def _explainer(model: str, changed: int) -> Explainer:
+    return Explainer(predictor().model(Path(model)))
