@@ -98,7 +98,7 @@ def _page(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
 
 
 def _save(page: Page, path: Path) -> None:
-    """Write what the page shows, as tall as it is, with as many colours as fit the size."""
+    """Write what the page shows, as tall as it is, in all its colours if they fit the size."""
     # Figures settle their width only after they are drawn.
     time.sleep(1.5)
     width = page.viewport_size["width"]
@@ -107,7 +107,11 @@ def _save(page: Page, path: Path) -> None:
     time.sleep(1)
     picture = Image.open(io.BytesIO(page.screenshot()))
     page.set_viewport_size({"width": width, "height": 900})
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = picture.convert("RGB")
+    picture.save(path, optimize=True)
+    if path.stat().st_size > _MOST_BYTES:
+        # Fewer colours; small dots may lose theirs, so only where nothing else fits.
+        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     if size > _MOST_BYTES:
         raise SystemExit(f"{path} has {size:,} bytes, more than {_MOST_BYTES:,}.")
