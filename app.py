@@ -7,6 +7,7 @@ from pages.parts.found import found_here
 from pages.parts.latest import latest_runs
 from pages.parts.next_step import next_step
 from tl_core.runs import queue
+from tl_core.runs.recorded import recorded_runs
 from tl_core.runs.store import list_runs
 
 with shell.page("Home"):
@@ -19,5 +20,5 @@ with shell.page("Home"):
     queue.refresh()
     runs = list_runs()
     next_step([run for run in runs if not run.problem])
-    latest_runs(runs)
+    latest_runs(runs, recorded_runs())
     found_here()

@@ -54,7 +54,8 @@ def serving(artifacts: Path, log: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(20)
-            _stop_runs(artifacts)
+            with artifacts_at(artifacts):
+                _stop_runs()
 
 
 @contextmanager
@@ -89,22 +90,28 @@ class Complaints(list[str]):
             self.append(f"asked another machine: {url}")
 
 
-def _stop_runs(artifacts: Path) -> None:
-    """Stop what still trains: runs outlive the server that started them."""
+@contextmanager
+def artifacts_at(folder: Path) -> Iterator[None]:
+    """Let this process read and write the runs in `folder`."""
     before = os.environ.get("TL_ARTIFACTS_DIR")
-    os.environ["TL_ARTIFACTS_DIR"] = str(artifacts)
+    os.environ["TL_ARTIFACTS_DIR"] = str(folder)
     try:
-        for run in list_runs():
-            if run.active:
-                queue.stop(run)
-        for _ in range(100):
-            if not any(run.active for run in list_runs()):
-                return
-            time.sleep(0.1)
+        yield
     finally:
         os.environ.pop("TL_ARTIFACTS_DIR")
         if before is not None:
             os.environ["TL_ARTIFACTS_DIR"] = before
+
+
+def _stop_runs() -> None:
+    """Stop what still trains: runs outlive the server that started them."""
+    for run in list_runs():
+        if run.active:
+            queue.stop(run)
+    for _ in range(100):
+        if not any(run.active for run in list_runs()):
+            return
+        time.sleep(0.1)
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:

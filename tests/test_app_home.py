@@ -7,6 +7,7 @@ from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from pages.parts import latest
+from tl_core.runs.recorded import record
 from tl_core.runs.store import list_runs
 
 
@@ -43,6 +44,15 @@ def test_the_next_step_follows_what_is_there(own_folders: Path) -> None:
     assert "Train another network" in texts(open_page())
     write_run("a-demo-run-2222", created=1_700_000_100.0)
     assert "Compare what you have trained" in texts(open_page())
+
+
+def test_recorded_runs_are_shown_apart_from_those_made_here(own_folders: Path) -> None:
+    record(write_run("20261122-0741-vgg16-frozen-aaaa", backbone="vgg16", dataset="cifar100"))
+    write_run("20261122-0742-mobilenet_v2-frozen-bbbb", dataset="cifar100")
+    home = open_page()
+    here, elsewhere = (table.value["Run"].tolist() for table in home.table)
+    assert [("aaaa" in run, "recorded" in run) for run in elsewhere] == [(True, True)]
+    assert not any("recorded" in run for run in here)
 
 
 def test_something_unexpected_becomes_a_sentence_and_a_log(

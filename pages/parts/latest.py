@@ -3,30 +3,39 @@
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.shell import COMPARE
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
 _MOST = 6
 
 
-def latest_runs(runs: list[Run]) -> None:
-    """Draw the newest runs and what came of them; nothing where there are none."""
-    if not runs:
-        return
-    st.header("Latest runs")
+def latest_runs(made_here: list[Run], recorded: list[Run]) -> None:
+    """Draw the newest runs made here and what came of them, then those that were recorded."""
+    if made_here:
+        st.header("Latest runs")
+        _table(made_here[:_MOST], "The latest runs and what came of them")
+        if len(made_here) > _MOST:
+            st.caption(f"And {len(made_here) - _MOST} more; `tl runs` lists them all.")
+    if recorded:
+        st.header("Recorded runs")
+        st.caption("Made elsewhere, behind the figures in the README, to look at before your own.")
+        _table(recorded[:_MOST], "The recorded runs and what they reached")
+        st.page_link(COMPARE, label="Compare them", icon=":material/leaderboard:")
+
+
+def _table(runs: list[Run], alt: str) -> None:
     st.table(
         {
-            "Run": [_name(run) for run in runs[:_MOST]],
-            "Top-1": [_result(run) for run in runs[:_MOST]],
-            "Data": ["" if run.problem else words.dataset_title(run) for run in runs[:_MOST]],
-            "When": ["" if run.problem else words.ago(run.status.created) for run in runs[:_MOST]],
+            "Run": [_name(run) for run in runs],
+            "Top-1": [_result(run) for run in runs],
+            "Data": ["" if run.problem else words.dataset_title(run) for run in runs],
+            "When": ["" if run.problem else words.ago(run.status.created) for run in runs],
         },
         border="horizontal",
         hide_index=True,
-        alt="The latest runs and what came of them",
+        alt=alt,
     )
-    if len(runs) > _MOST:
-        st.caption(f"And {len(runs) - _MOST} more; `tl runs` lists them all.")
 
 
 def _name(run: Run) -> str:
