@@ -1,7 +1,7 @@
 """Files written whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +15,9 @@ def replacing(path: Path) -> Iterator[Path]:
     like `path`, since some writers choose a format by the ending.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.name)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".writing-{secrets.token_hex(4)}-{path.name}")
+    # Unlike `mkstemp` this leaves it to the user who else may read the file.
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         with temporary.open("rb") as written:
