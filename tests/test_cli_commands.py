@@ -52,7 +52,8 @@ def test_help_is_quick_and_loads_no_network_library():
     assert min(seconds) < 1
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
         *("datasets", "backbones", "train", "runs", "show", "stop", "delete"),
-        *("compare", "labels", "predict", "cache", "doctor"),
+        *("compare", "report", "card", "record", "labels"),
+        *("predict", "explain", "cache", "doctor"),
     ]
 
 

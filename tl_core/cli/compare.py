@@ -1,37 +1,35 @@
 """`tl compare`: several finished runs beside each other."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tl_core.cli.app import app
 from tl_core.cli.output import NOTHING, Json, err, out, print_json, print_table, proportion, share
-from tl_core.compare import Comparison
-from tl_core.compare import compare as compared
-from tl_core.runs.recorded import find_run
 
-Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN…", help="Runs, or how their names begin or end.")
-]
-
-
-def comparison_of(names: list[str]) -> Comparison:
-    """Return the comparison of the runs, made here or recorded, that `names` mean."""
-    return compared([find_run(name) for name in names])
+if TYPE_CHECKING:
+    from tl_core.compare import Comparison
 
 
 @app.command()
-def compare(runs: Runs, as_json: Json = False) -> None:
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="Runs, or how their names begin or end.")
+    ],
+    as_json: Json = False,
+) -> None:
     """Compare runs: which is best, whether that is more than chance, and what it costs."""
-    found = comparison_of(runs)
+    from tl_core.compare import compare as compared
+    from tl_core.runs.recorded import find_run
+
+    found = compared([find_run(name) for name in runs])
     if as_json:
         print_json(found.model_dump(mode="json"))
-        return
-    print_comparison(found)
+    else:
+        _print_comparison(found)
 
 
-def print_comparison(found: Comparison) -> None:
-    """Print a comparison for people, the answer first."""
+def _print_comparison(found: "Comparison") -> None:
     out().print(found.verdict)
     for caveat in found.caveats:
         out().print(caveat)
@@ -51,7 +49,7 @@ def print_comparison(found: Comparison) -> None:
         err().print(f"Left out: {left.run}: {left.why}")
 
 
-def _print_runs(found: Comparison) -> None:
+def _print_runs(found: "Comparison") -> None:
     print_table(
         (
             *("run", "top-1 % (95 %)", "top-5 % (95 %)", "seeds", "best epoch", "minutes"),
@@ -77,7 +75,7 @@ def _print_runs(found: Comparison) -> None:
     )
 
 
-def _print_pairs(found: Comparison) -> None:
+def _print_pairs(found: "Comparison") -> None:
     out().print("\nWhich differences are real (exact McNemar, Holm's correction)", style="bold")
     print_table(
         ("run", "", "beside", "right alone", "the other alone", "p"),
@@ -95,7 +93,7 @@ def _print_pairs(found: Comparison) -> None:
     )
 
 
-def _print_confidence(found: Comparison) -> None:
+def _print_confidence(found: "Comparison") -> None:
     out().print("\nCan their confidence be believed (temperature scaling)", style="bold")
     print_table(
         ("run", "ECE %", "scaled", "Brier", "scaled", "loss", "scaled", "temperature"),

@@ -34,11 +34,11 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table whose first column is never cut; numbers are right-aligned."""
+    """Print a table: its first column holds names and is never cut, numbers stand on the right."""
     content = [[_cell(value) for value in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
-        figures = content and all(_is_figure(row[number]) for row in content)
+        figures = number and content and all(_is_figure(row[number]) for row in content)
         table.add_column(
             column, justify="right" if figures else "left", no_wrap=number == 0, overflow="fold"
         )
