@@ -21,10 +21,21 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 _MOST_BYTES = 300_000
-_WIDTHS = {"": 1280, "-narrow": 400}
+_NARROW = 400
+_WIDTHS = {"": 1280, "-narrow": _NARROW}
+# The sections of Compare beside its first, and what each has to show before its picture is taken.
+_SECTIONS = {
+    "Cost": ".tl-chart .scatterlayer",
+    "Curves": ".tl-chart .scatterlayer",
+    "Failures": "[data-testid=stDataFrame]",
+    "Confidence": ".tl-chart .scatterlayer",
+    "Together": "[data-testid=stMetric]",
+}
 _NETWORKS = ("MobileNetV2", "ResNet50", "VGG16")
 _FIELDS = {"Limit": "3000", "Input size": "32", "Epochs": "40", "Learning rate": "0.003"}
+_CURVES_DRAWN = "document.querySelector('.tl-chart')?.data?.some(trace => trace.y.length > 2)"
 _RUNNING_SECONDS = 600
+_PATIENCE = 120_000
 
 
 def main() -> None:
@@ -60,8 +71,8 @@ def _train_and_shoot(browser: Browser, address: str, out: Path, trained: bool) -
             page.get_by_label(field, exact=True).press("Enter")
         page.get_by_role("button", name=re.compile("^Train")).click()
         dark.goto(f"{address}/Train?view=Live")
-        page.locator(".tl-chart .scatterlayer .trace").first.wait_for(timeout=180_000)
-        dark.locator(".tl-chart .scatterlayer .trace").first.wait_for()
+        for tab in (page, dark):
+            tab.wait_for_function(_CURVES_DRAWN)
         for scheme, tab in (("light", page), ("dark", dark)):
             _save(tab, out / f"live-{scheme}.png")
         page.get_by_role("button", name="Stop").first.wait_for(
@@ -79,10 +90,18 @@ def _shoot_pages(page: Page, address: str, out: Path, suffix: str) -> None:
     page.goto(f"{address}/Compare")
     page.locator(".tl-chart .barlayer").first.wait_for()
     _save(page, out / f"compare-{suffix}.png")
-    page.goto(f"{address}/Predict")
-    page.get_by_role("button", name="Take samples").click()
-    page.locator(".tl-chart .barlayer").first.wait_for(timeout=120_000)
-    page.get_by_text("Loading").first.wait_for(state="detached", timeout=120_000)
+    if page.viewport_size["width"] > _NARROW:
+        for section in _SECTIONS:
+            page.get_by_role("tab", name=section).click()
+            page.locator(_SECTIONS[section]).first.wait_for()
+            _save(page, out / f"compare-{section.lower()}-{suffix}.png")
+    page.goto(f"{address}/Predict?from=Test+set")
+    page.get_by_label("How many", exact=True).fill("2")
+    page.get_by_role("button", name="Draw at random").click()
+    page.locator(".tl-chart .barlayer").first.wait_for()
+    page.get_by_text("Show where they look").click()
+    page.get_by_text("Looked at for").last.wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     _save(page, out / f"predict-{suffix}.png")
 
 
@@ -93,6 +112,7 @@ def _page(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
         viewport={"width": width, "height": 900},
         reduced_motion="reduce",
     )
+    context.set_default_timeout(_PATIENCE)
     yield context.new_page()
     context.close()
 
