@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.parts import shell, words
 from pages.parts.chart import load_plotly
-from pages.parts.comparing import agreement, confidence, cost, curves, failures, verdict
+from pages.parts.comparing import agreement, confidence, cost, curves, failures, report, verdict
 from pages.parts.comparing.cached import compared
 from pages.parts.selection import choose_runs
 from tl_core.runs import queue
@@ -16,6 +16,7 @@ SECTIONS = {
     "Failures": failures.draw,
     "Confidence": confidence.draw,
     "Together": agreement.draw,
+    "Report": report.draw,
 }
 
 with shell.page("Compare"):

@@ -109,3 +109,13 @@ def test_without_superclasses_the_classes_are_drawn() -> None:
     page = _open("Failures")
     assert "Which class VGG16 · Frozen backbone · aaaa takes for which" in _names(page)
     assert "Superclass" not in page.dataframe[0].value
+
+
+def test_report_and_cards_are_offered_for_the_runs_shown(runs: None) -> None:
+    page = _open("Report")
+    labels = [button.proto.label for button in page.get("download_button")]
+    assert labels == [
+        "Download the report",
+        "VGG16 · Frozen backbone · aaaa",
+        "MobileNetV2 · Frozen backbone · bbbb",
+    ]
