@@ -82,7 +82,7 @@ def _train_and_shoot(browser: Browser, address: str, out: Path, trained: bool) -
 
 def _shoot_pages(page: Page, address: str, out: Path, suffix: str) -> None:
     page.goto(address)
-    page.get_by_text("On this machine").wait_for()
+    page.get_by_role("heading", name="On this machine").wait_for()
     _save(page, out / f"home-{suffix}.png")
     page.goto(f"{address}/Train?view=New+run")
     page.get_by_role("button", name="Train", exact=True).wait_for()
