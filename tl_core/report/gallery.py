@@ -31,6 +31,8 @@ def gallery(found: Comparison, run: Run) -> str:
     parts = [
         note,
         "<h3>The hardest pictures for all runs</h3>",
+        "<p class=\"note\">Bold: the right class. Below it each run's answer, in the run's colour, "
+        "and how sure it was.</p>",
         _cards(found, found.hardest[:_HARDEST], pictures),
     ]
     for run_ in found.runs:
