@@ -21,7 +21,7 @@ from tl_core.training.recipe import make_recipe
 @pytest.fixture
 def finished(monkeypatch: pytest.MonkeyPatch) -> str:
     """Train a tiny run in this process, without the queue's own."""
-    monkeypatch.setattr(queue, "_ensure_dispatcher", lambda: None)
+    monkeypatch.setattr(queue, "ensure_dispatcher", lambda: None)
     tiny = {"dataset": "demo", "limit": 200, "weights": "random", "input_size": 32, "epochs": 1}
     run = queue.submit(make_recipe(backbone="mobilenet_v2", batch_size=32, **tiny))
     assert work_on(run.folder, train_and_test) == "finished"

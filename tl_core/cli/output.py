@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -77,6 +78,11 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def moment(seconds: float) -> str:
+    """Return a Unix time as a date and time of this machine."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def size(count: float | None) -> str:

@@ -12,6 +12,7 @@ from tl_core.cli.output import (
     NOTHING,
     Json,
     duration,
+    moment,
     out,
     print_json,
     print_table,
@@ -84,10 +85,18 @@ def _row(run: Run) -> tuple[object, ...]:
     end = status.ended or time.time()
     return (
         run.id,
-        status.state if status.state != "running" else f"running {100 * status.share:.0f} %",
+        state(run),
         DEMO if run.recipe.dataset == "demo" else run.recipe.dataset,
         proportion(evaluation.top1 if evaluation else None),
         share(evaluation.top5.value if evaluation else None),
         duration(end - status.started if status.started else None),
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(status.created)),
+        moment(status.created),
     )
+
+
+def state(run: Run) -> str:
+    """Return where a readable run stands, in a word or two."""
+    status = run.status
+    if status.held:
+        return "queued, held"
+    return f"running {100 * status.share:.0f} %" if status.state == "running" else status.state

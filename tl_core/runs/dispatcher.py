@@ -19,7 +19,7 @@ from tl_core.runs.documents import State
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, take, worker_lock
 from tl_core.runs.memory import oom_kills
 from tl_core.runs.queue import bury, environment_of, sweep, write_status
-from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs
+from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs, waiting_runs
 from tl_core.settings import settings
 
 WORKER = (sys.executable, "-m", "tl_core.runs.worker")
@@ -74,12 +74,13 @@ class _Dispatcher:
     def step(self) -> bool:
         """Do what is due, under the queue lock, and return whether anything is left to do."""
         self._reap()
-        runs = [run for run in reversed(list_runs()) if run.active]
+        runs = [run for run in list_runs() if run.active]
         at_work = [run for run in runs if run.status.state != "queued" and not bury(run)]
         for run in at_work:
             self._enforce_stop(run)
         taken = {child.run.id for child in self._children}
-        waiting = [run for run in runs if run.status.state == "queued" and run.id not in taken]
+        free = [run for run in waiting_runs(runs) if not run.status.held]
+        waiting = [run for run in free if run.id not in taken]
         busy = taken | {run.id for run in at_work}
         for run in waiting[: max(0, settings().workers - len(busy))]:
             self._start(run)
@@ -104,8 +105,9 @@ class _Dispatcher:
             _log.info("%s: worker ended with %s", child.run.id, child.process.returncode)
             run = Run(child.run.id, child.run.folder)
             state = _state(run)
-            if state == "queued":
-                # The worker could not even claim the run; asked again it would fail again.
+            if state == "queued" and child.process.returncode:
+                # The worker could not even claim the run; asked again it would fail again. One
+                # that ended well found the run held or moved on, which is no failure.
                 write_status(
                     run,
                     state="failed",

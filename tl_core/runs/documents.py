@@ -17,11 +17,17 @@ class _Document(BaseModel):
 
 
 class Status(_Document):
-    """`status.json`: where a run stands. Times are Unix seconds; `share` runs from 0 to 1."""
+    """`status.json`: where a run stands. Times are Unix seconds; `share` runs from 0 to 1.
+
+    `place` orders the runs that wait, the lowest first: a number given out with the queue locked,
+    since a clock can be set back. A `held` run waits until it is released.
+    """
 
     version: Literal[1] = 1
     state: State
     created: float
+    place: int = 0
+    held: bool = False
     started: float | None = None
     ended: float | None = None
     phase: Phase | None = None

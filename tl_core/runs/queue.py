@@ -19,7 +19,7 @@ from tl_core.errors import TransferLabError
 from tl_core.files import write_text
 from tl_core.runs.documents import ACTIVE, Status
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, worker_lock
-from tl_core.runs.store import RECIPE, STATUS, STOP_REQUEST, Run, list_runs
+from tl_core.runs.store import RECIPE, STATUS, STOP_REQUEST, Run, list_runs, waiting_runs
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
 
@@ -59,7 +59,7 @@ def submit(recipe: Recipe) -> Run:
                 f"Cannot store a run in {settings().runs} ({error.strerror}); make room or make "
                 "it writable, or set TL_ARTIFACTS_DIR to another folder."
             ) from error
-        _ensure_dispatcher()
+        ensure_dispatcher()
     return run
 
 
@@ -72,16 +72,17 @@ def stop(run: Run) -> Run:
         TransferLabError: the run has already ended, or its folder cannot be read.
     """
     with queue_lock():
-        run = _again(run)
+        run = again(run)
         state = run.status.state
         if state == "queued":
-            write_status(run, state="stopped", ended=time.time(), message="Stopped while waiting.")
+            message = "Stopped while waiting."
+            write_status(run, state="stopped", held=False, ended=time.time(), message=message)
         elif state not in ACTIVE:
             raise TransferLabError(f"Run {run.id} is {state}; there is nothing to stop.")
         elif not bury(run):
             (run.folder / STOP_REQUEST).touch()
-            _ensure_dispatcher()
-    return _again(run)
+            ensure_dispatcher()
+    return again(run)
 
 
 def delete(run: Run) -> None:
@@ -92,7 +93,7 @@ def delete(run: Run) -> None:
             it cannot be deleted.
     """
     with queue_lock():
-        run = _again(run)
+        run = again(run)
         if is_held(worker_lock(run.folder)):
             raise TransferLabError(f"Run {run.id} is at work; stop it first, then delete it.")
         doomed = run.folder.with_name(f"{_DELETING}{run.id}")
@@ -130,8 +131,13 @@ def refresh() -> None:
     with queue_lock():
         active = [run for run in list_runs() if run.active]
         at_work = [run for run in active if run.status.state != "queued" and not bury(run)]
-        if at_work or any(run.status.state == "queued" for run in active):
-            _ensure_dispatcher()
+        if at_work or any(run.waits and not run.status.held for run in active):
+            ensure_dispatcher()
+
+
+def last_place() -> int:
+    """Return the place behind all runs that wait; call it under the queue lock."""
+    return 1 + max((run.status.place for run in waiting_runs()), default=0)
 
 
 def write_status(run: Run, **changes: object) -> None:
@@ -139,7 +145,7 @@ def write_status(run: Run, **changes: object) -> None:
 
     Call it as the worker of the run, or under the queue lock while it has none.
     """
-    status = _again(run).status
+    status = again(run).status
     changed = Status.model_validate({**status.model_dump(), **changes})
     write_text(run.folder / STATUS, changed.model_dump_json(indent=1))
 
@@ -200,7 +206,7 @@ def _write_run(recipe: Recipe) -> Run:
     building.mkdir()
     try:
         write_text(building / RECIPE, recipe.model_dump_json(indent=1))
-        status = Status(state="queued", created=now)
+        status = Status(state="queued", created=now, place=last_place())
         write_text(building / STATUS, status.model_dump_json(indent=1))
         write_text(building / ENVIRONMENT, json.dumps(_own_settings(), indent=1))
         building.rename(folder)
@@ -210,7 +216,8 @@ def _write_run(recipe: Recipe) -> Run:
     return Run(folder.name, folder)
 
 
-def _ensure_dispatcher() -> None:
+def ensure_dispatcher() -> None:
+    """See that a dispatcher is there; call it under the queue lock."""
     _started[:] = [process for process in _started if process.poll() is None]
     if is_held(dispatcher_lock()):
         return
@@ -235,7 +242,12 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def _again(run: Run) -> Run:
+def again(run: Run) -> Run:
+    """Return `run` as it is now.
+
+    Raises:
+        TransferLabError: it was deleted, or is a recorded one, which nobody changes.
+    """
     if run.recorded:
         raise TransferLabError(f"Run {run.id} is a recorded one, which is there to be read only.")
     if not run.folder.is_dir():

@@ -100,6 +100,11 @@ class Run:
             return False
 
     @property
+    def waits(self) -> bool:
+        """Whether the run stands in the queue, held or not."""
+        return self.active and self.status.state == "queued"
+
+    @property
     def model_path(self) -> Path:
         """Where the trained model lies once the run is finished."""
         return self.folder / MODEL
@@ -174,6 +179,12 @@ def list_runs() -> list[Run]:
     A damaged or foreign folder is among them, last, with its `problem` set.
     """
     return newest_first(Run(name, path) for name, path in folders_in(settings().runs))
+
+
+def waiting_runs(among: Iterable[Run] | None = None) -> list[Run]:
+    """Return the runs that wait, held ones too, in the order in which they are to be taken."""
+    waiting = [run for run in (list_runs() if among is None else among) if run.waits]
+    return sorted(waiting, key=lambda run: (run.status.place, run.status.created, run.id))
 
 
 def get_run(name: str) -> Run:

@@ -24,6 +24,7 @@ def summary(run: Run) -> dict[str, Any]:
         "status": status.state if status else "unreadable",
         "message": status.message if status else run.problem,
         "code": status.code if status else None,
+        "held": status.held if status else False,
         "phase": status.phase if status else None,
         "share": status.share if status else None,
         "seconds_left": status.seconds_left if status else None,

@@ -22,13 +22,13 @@ Work = Callable[[Run, Reporter], None]
 def work_on(folder: Path, work: Work) -> State | None:
     """Claim the queued run in `folder`, do `work` on it, and record and return how it ended.
 
-    Returns None, and does nothing, if the run does not wait (any more). Whatever `work` raises
-    becomes the run's failure: one sentence in its status, the traceback in its log.
+    Returns None, and does nothing, if the run does not wait (any more) or is held. Whatever `work`
+    raises becomes the run's failure: one sentence in its status, the traceback in its log.
     """
     run = Run(folder.name, folder.absolute())
     lock = worker_lock(run.folder)
     with queue_lock():
-        if not run.folder.is_dir() or run.status.state != "queued" or not take(lock):
+        if not run.folder.is_dir() or not run.waits or run.status.held or not take(lock):
             return None
         me = psutil.Process()
         write_status(
