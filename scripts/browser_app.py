@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -36,14 +36,20 @@ def chromium_path() -> str | None:
 
 
 @contextmanager
-def serving(artifacts: Path, log: Path) -> Iterator[str]:
-    """Run the app on a free port with these artifacts, and yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def serving(
+    artifacts: Path,
+    log: Path,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Run the app on a free port with these artifacts, and yield its address.
+
+    `options` go to Streamlit, `environment` is added to this process' own.
+    """
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = ["--server.headless", "true", "--server.port", str(port)]
-    environment = os.environ | {"TL_ARTIFACTS_DIR": str(artifacts)}
+    options = ["--server.headless", "true", "--server.port", str(port), *options]
+    environment = {**os.environ, "TL_ARTIFACTS_DIR": str(artifacts), **(environment or {})}
     with log.open("wb") as lines:
         server = subprocess.Popen(
             [*command, *options], cwd=ROOT, env=environment, stdout=lines, stderr=lines
@@ -56,6 +62,14 @@ def serving(artifacts: Path, log: Path) -> Iterator[str]:
             server.wait(20)
             with artifacts_at(artifacts):
                 _stop_runs()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts import door
 from tl_core.errors import TransferLabError
 from tl_core.settings import settings
 
@@ -42,9 +43,11 @@ def page(title: str) -> Iterator[None]:
         page_title=f"{title} · Transfer Lab", page_icon=_HERE / "mark.svg", layout="wide"
     )
     st.logo((_HERE / "logo.svg").read_text(), size="large")
+    door.ask()
     with st.container(horizontal=True, gap="small", key="navigation"):
         for target, (label, icon) in _LINKS.items():
             st.page_link(target, label=label, icon=icon)
+        door.way_out()
     st.html(_LEGIBLE)
     with st.container(key="page"), sentences():
         yield
