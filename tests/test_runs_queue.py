@@ -11,7 +11,7 @@ from fake_worker import children
 from run_folders import write_run
 
 from tl_core.errors import TransferLabError
-from tl_core.runs import dispatcher, queue
+from tl_core.runs import bin, dispatcher, queue
 from tl_core.runs.documents import State
 from tl_core.runs.locks import is_held, queue_lock, worker_lock
 from tl_core.runs.store import Run, get_run, list_runs
@@ -189,21 +189,21 @@ def test_deleting(journal):
     first, second = queue.submit(recipe(FOREVER)), queue.submit(recipe())
     wait_for(first, "running")
     with pytest.raises(TransferLabError, match="is at work; stop it first"):
-        queue.delete(first)
-    queue.delete(second)
+        bin.delete(first)
+    bin.delete(second)
     assert [run.id for run in list_runs()] == [first.id]
     queue.stop(first)
     deadline = time.monotonic() + 10
     while True:
         try:
-            queue.delete(first)
+            bin.delete(first)
             break
         except TransferLabError:
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert list_runs() == []
     with pytest.raises(TransferLabError, match="somebody deleted it"):
-        queue.delete(first)
+        bin.delete(first)
 
 
 def test_what_a_killed_process_left_half_stored_or_half_deleted_is_removed(journal, own_folders):
@@ -220,7 +220,7 @@ def test_a_link_in_place_of_a_run_is_deleted_and_not_what_it_leads_to(own_folder
     elsewhere.mkdir()
     (own_folders / "runs").mkdir(parents=True)
     (own_folders / "runs" / "link").symlink_to(elsewhere)
-    queue.delete(get_run("link"))
+    bin.delete(get_run("link"))
     assert elsewhere.is_dir()
     assert list_runs() == []
 

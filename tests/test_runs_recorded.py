@@ -7,7 +7,7 @@ from run_folders import write_run
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.ranking import rank_of_label, top_answers
-from tl_core.runs import queue
+from tl_core.runs import bin, queue
 from tl_core.runs.analysis import ANALYSIS, Analysis
 from tl_core.runs.recorded import find_run, record, recorded_runs, rounded
 from tl_core.runs.store import get_run, list_runs
@@ -95,7 +95,7 @@ def test_a_recorded_run_is_no_run_made_here(own_folders):
     assert [found.id for found in list_runs()] == [run.id]
     assert find_run(run.id) == run
     assert find_run(f"recorded/{run.id}") == copy
-    queue.delete(run)
+    bin.delete(run)
     assert list_runs() == []
     assert find_run(run.id) == copy
     assert find_run(run.id[-4:]) == copy
@@ -105,7 +105,7 @@ def test_a_recorded_run_is_no_run_made_here(own_folders):
 
 def test_a_recorded_run_is_never_stopped_or_deleted():
     copy = record(write_run())
-    for change in (queue.stop, queue.delete):
+    for change in (queue.stop, bin.delete):
         with pytest.raises(TransferLabError, match="recorded"):
             change(copy)
     assert recorded_runs() == [copy]

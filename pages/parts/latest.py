@@ -47,8 +47,8 @@ def _name(run: Run) -> str:
 def _result(run: Run) -> str:
     if run.problem:
         return f":red-badge[unreadable] :small[{run.problem}]"
-    if run.evaluation:
-        top1 = run.evaluation.top1
+    if run.figures:
+        top1 = run.figures.top1
         return f"**{words.percent(top1.value)}** :gray[:small[{words.interval(top1)}]]"
     message = f" :gray[:small[{run.status.message}]]" if run.status.message else ""
     return words.STATE_BADGES[run.status.state] + message

@@ -89,8 +89,8 @@ def _card(run: Run) -> None:
                 )
         if status.state in ("running", "stopping"):
             st.progress(min(max(status.share, 0.0), 1.0), _progress(run))
-        elif run.evaluation:
-            top1 = run.evaluation.top1
+        elif run.figures:
+            top1 = run.figures.top1
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(
                     f"Top-1 **{words.percent(top1.value)}** "

@@ -29,8 +29,8 @@ def next_step(runs: list[Run]) -> None:
     sources = {report.name: report for report in machine.data_sources()}
     weights = [name for name, report in machine.weights_reports().items() if report.found]
     active = [run for run in runs if run.active]
-    real = [run for run in runs if run.evaluation and run.recipe.dataset != "demo"]
-    demo = [run for run in runs if run.evaluation and run.recipe.dataset == "demo"]
+    real = [run for run in runs if run.figures and run.recipe.dataset != "demo"]
+    demo = [run for run in runs if run.figures and run.recipe.dataset == "demo"]
     with st.container(border=True):
         if active:
             many = "A run is" if len(active) == 1 else f"{len(active)} runs are"

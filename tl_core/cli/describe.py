@@ -13,17 +13,20 @@ def print_run(run: Run) -> None:
     if run.problem is not None:
         err().print(f"{run.id} cannot be read: {run.problem}")
         raise typer.Exit(1)
-    status, evaluation, outcome = run.status, run.evaluation, run.outcome
+    status, figures, outcome = run.status, run.figures, run.outcome
+    about = run.about
     facts: list[tuple[str, object]] = [("run", run.id), ("state", status.state)]
+    said = (("called", about.name), ("tags", ", ".join(about.tags)), ("said of it", about.note))
+    facts += [(name, text) for name, text in said if text]
     if status.message:
         facts.append(("message", status.message))
     facts.append(("data", _data(run)))
-    if evaluation is not None:
+    if figures is not None:
         facts += [
-            ("top-1", proportion(evaluation.top1)),
-            ("top-5", proportion(evaluation.top5)),
-            ("test images", evaluation.top1.n),
-            ("macro F1", share(evaluation.macro_f1)),
+            ("top-1", proportion(figures.top1)),
+            ("top-5", proportion(figures.top5)),
+            ("test images", figures.top1.n),
+            ("macro F1", share(figures.macro_f1)),
         ]
     if outcome is not None:
         cost, weights = outcome.cost, outcome.weights

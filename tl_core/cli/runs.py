@@ -1,6 +1,5 @@
-"""`tl runs`, `tl show`, `tl stop` and `tl delete`: the runs there are."""
+"""`tl runs`, `tl show` and `tl stop`: the runs there are."""
 
-import sys
 import time
 from typing import Annotated
 
@@ -12,14 +11,17 @@ from tl_core.cli.output import (
     NOTHING,
     Json,
     duration,
+    err,
     moment,
     out,
     print_json,
     print_table,
     proportion,
     share,
+    size,
 )
 from tl_core.runs import queue
+from tl_core.runs.bin import binned
 from tl_core.runs.recorded import find_run
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import summary
@@ -30,19 +32,28 @@ RunName = Annotated[
 
 
 @app.command()
-def runs(as_json: Json = False) -> None:
+def runs(
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only runs with this tag; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the runs, newest first."""
     queue.refresh()
-    found = list_runs()
+    found = [run for run in list_runs() if not tag or _has(run, tag)]
     if as_json:
         print_json([summary(run) for run in found])
     elif not found:
         out().print("There are no runs yet; `tl train mobilenet_v2 --dataset demo` makes one.")
     else:
         print_table(
-            ("run", "state", "data", "top-1 % (95 %)", "top-5", "took", "asked for"),
+            ("run", "state", "data", "top-1 % (95 %)", "top-5", "took", "asked for", "called"),
             [_row(run) for run in found],
         )
+    deleted = binned()
+    if deleted and not as_json:
+        total = size(sum(one.size for one in deleted))
+        err().print(f"In the bin: {len(deleted)} of {total}; `tl bin --empty` frees that.")
 
 
 @app.command()
@@ -64,34 +75,30 @@ def stop(run: RunName) -> None:
     out().print(f"{stopped.id} is {stopped.status.state}.")
 
 
-@app.command()
-def delete(
-    run: RunName,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Delete a run with everything in its folder; asks first on a terminal."""
-    queue.refresh()
-    found = get_run(run)
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"Delete {found.id} with its model and figures?", abort=True, err=True)
-    queue.delete(found)
-    out().print(f"Deleted {found.id}.")
-
-
 def _row(run: Run) -> tuple[object, ...]:
     if run.problem is not None:
-        return run.id, "unreadable", run.problem, NOTHING, NOTHING, NOTHING, NOTHING
-    status, evaluation = run.status, run.evaluation
+        return run.id, "unreadable", run.problem, *[NOTHING] * 5
+    status, figures = run.status, run.figures
     end = status.ended or time.time()
     return (
         run.id,
         state(run),
         DEMO if run.recipe.dataset == "demo" else run.recipe.dataset,
-        proportion(evaluation.top1 if evaluation else None),
-        share(evaluation.top5.value if evaluation else None),
+        proportion(figures.top1 if figures else None),
+        share(figures.top5.value if figures else None),
         duration(end - status.started if status.started else None),
         moment(status.created),
+        called(run),
     )
+
+
+def called(run: Run) -> str:
+    """Return the name and the tags that people gave a readable run."""
+    return " ".join([run.about.name or "", *(f"#{tag}" for tag in run.about.tags)]).strip()
+
+
+def _has(run: Run, tags: list[str]) -> bool:
+    return run.problem is None and set(tags) <= set(run.about.tags)
 
 
 def state(run: Run) -> str:

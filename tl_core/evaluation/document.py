@@ -57,8 +57,8 @@ class Cost(Document):
     peak_memory_bytes: int
 
 
-class Evaluation(Document):
-    """Every figure of one run on its test set."""
+class Figures(Document):
+    """The figures of one run on its whole test set, which a list of runs shows."""
 
     version: Literal[1] = 1
     top1: Proportion
@@ -67,6 +67,11 @@ class Evaluation(Document):
     macro_precision: float
     macro_recall: float
     macro_f1: float
+
+
+class Evaluation(Figures):
+    """Every figure of one run on its test set."""
+
     classes: tuple[ClassResult, ...]
     superclasses: tuple[SuperclassResult, ...]
     confusion: tuple[tuple[int, ...], ...]

@@ -1,10 +1,11 @@
 """The documents of a run folder, as they are stored."""
 
-from typing import Literal
+import unicodedata
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tl_core.evaluation.document import Cost
+from tl_core.evaluation.document import Cost, Figures
 from tl_core.progress import Phase
 
 State = Literal["queued", "running", "stopping", "stopped", "interrupted", "failed", "finished"]
@@ -37,6 +38,44 @@ class Status(_Document):
     code: str | None = None
     pid: int | None = None
     pid_created: float | None = None
+
+
+class Headline(Figures):
+    """The beginning of `evaluation.json`; the classes and the confusion matrix are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _without_controls(text: str) -> str:
+    """Return `text` if nothing in it steers a terminal or turns the direction of writing."""
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+            raise ValueError("has characters that cannot be shown")
+        if character in _TURNING:
+            raise ValueError("has characters that turn the direction of writing")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\t" in text or text != text.strip():
+        raise ValueError("is not one line of text without spaces around it")
+    return text
+
+
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_PLAIN, _LINE = AfterValidator(_without_controls), AfterValidator(_one_line)
+_Name = Annotated[str, Field(min_length=1, max_length=60), _PLAIN, _LINE]
+_Tag = Annotated[str, Field(min_length=1, max_length=30), _PLAIN, _LINE]
+_Note = Annotated[str, Field(max_length=4000), _PLAIN]
+
+
+class About(_Document):
+    """`about.json`: what people call a run and say of it; text that is shown as it stands."""
+
+    version: Literal[1] = 1
+    name: _Name | None = None
+    tags: Annotated[tuple[_Tag, ...], Field(max_length=20)] = ()
+    note: _Note = ""
 
 
 class MetricsLine(_Document):

@@ -18,13 +18,16 @@ def preset_title(preset: str | None) -> str:
 
 
 def run_title(run: Run) -> str:
-    """Return a run's name for people: backbone, preset and what tells it from its siblings.
+    """Return a run's name for people: the one they gave it, or else its backbone and preset.
+
+    What tells it from its siblings follows. A given name is text, and holds any characters.
 
     Raises:
         TransferLabError: the recipe cannot be read.
     """
     recipe = run.recipe
-    parts = [BACKBONES[recipe.backbone].title, preset_title(recipe.preset), short(run)]
+    called = [BACKBONES[recipe.backbone].title, preset_title(recipe.preset)]
+    parts = [*([run.about.name] if run.about.name else called), short(run)]
     return " · ".join(parts + (["recorded"] if run.recorded else []))
 
 

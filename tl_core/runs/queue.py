@@ -1,4 +1,4 @@
-"""Asking for runs, stopping and deleting them; the queue itself is the run folders.
+"""Asking for runs and stopping them; the queue itself is the run folders.
 
 A run folder's `status.json` has one writer at a time: whoever holds the queue lock while no worker
 lives on the run, and its worker from the moment it claimed the run until it ends.
@@ -33,7 +33,7 @@ _INTERRUPTED = (
     "The process that trained it ended without a word: it was killed, or the machine went down."
 )
 
-_BUILDING, _DELETING = ".building-", ".deleting-"
+BUILDING, DELETING = ".building-", ".deleting-"
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
 _FOLDERS = ("TL_DATA_DIR", "TL_WEIGHTS_DIR", "KERAS_HOME")
 _SUBMITTED = (*_FOLDERS, "TL_CACHE_LIMIT_GB")
@@ -85,37 +85,15 @@ def stop(run: Run) -> Run:
     return again(run)
 
 
-def delete(run: Run) -> None:
-    """Delete `run` and everything in its folder, also one that waits or cannot be read.
-
-    Raises:
-        TransferLabError: the run is at work (stop it first), there is no such run, or a file in
-            it cannot be deleted.
-    """
-    with queue_lock():
-        run = again(run)
-        if is_held(worker_lock(run.folder)):
-            raise TransferLabError(f"Run {run.id} is at work; stop it first, then delete it.")
-        doomed = run.folder.with_name(f"{_DELETING}{run.id}")
-        try:
-            run.folder.rename(doomed)
-            _remove(doomed)
-        except OSError as error:
-            raise TransferLabError(
-                f"Run {run.id} could not be deleted whole ({error.strerror}: {error.filename}); "
-                "change that and delete it again."
-            ) from error
-
-
 def sweep() -> None:
     """Remove what a process killed while it stored or deleted a run has left.
 
     Call it under the queue lock, which whoever stores or deletes holds.
     """
     for path in settings().runs.iterdir():
-        if path.name.startswith((_BUILDING, _DELETING)):
+        if path.name.startswith((BUILDING, DELETING)):
             _log.info("removing %s, left by a process that was killed", path.name)
-            _remove(path)
+            remove(path)
 
 
 def refresh() -> None:
@@ -202,7 +180,7 @@ def _write_run(recipe: Recipe) -> Run:
         secrets.token_hex(2),
     )
     folder = settings().runs / "-".join(parts)
-    building = folder.with_name(f"{_BUILDING}{folder.name}")
+    building = folder.with_name(f"{BUILDING}{folder.name}")
     building.mkdir()
     try:
         write_text(building / RECIPE, recipe.model_dump_json(indent=1))
@@ -235,7 +213,8 @@ def ensure_dispatcher() -> None:
         )
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a folder with all that is in it, or a link to one and not what it leads to."""
     if path.is_symlink():
         path.unlink()
     else:

@@ -1,7 +1,7 @@
 """The runs on disk, as everybody reads them."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from tl_core.errors import TransferLabError
-from tl_core.evaluation.document import Evaluation
-from tl_core.runs.documents import ACTIVE, MetricsLine, Outcome, Status
+from tl_core.evaluation.document import Evaluation, Figures
+from tl_core.runs.documents import ACTIVE, About, Headline, MetricsLine, Outcome, Status
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
 
@@ -26,6 +26,7 @@ PREDICTIONS = "predictions.npz"
 EVALUATION = "evaluation.json"
 OUTCOME = "outcome.json"
 MODEL = "model.keras"
+ABOUT = "about.json"
 STOP_REQUEST = "stop-requested"
 
 _D = TypeVar("_D", bound=BaseModel)
@@ -66,27 +67,44 @@ class Run:
     @cached_property
     def outcome(self) -> Outcome | None:
         """What the run was made of and cost: None until it is finished, or if unreadable."""
-        return None if self.problem or not self._result else self._result[0]
+        return _read(self.folder / OUTCOME, Outcome) if self._has_results else None
+
+    @cached_property
+    def figures(self) -> Figures | None:
+        """The figures of the whole test set: None until the run is finished, or if unreadable."""
+        return _read(self.folder / EVALUATION, Headline) if self._has_results else None
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
-        """The figures of the test set: None until the run is finished, or if unreadable."""
-        return None if self.problem or not self._result else self._result[1]
+        """Every figure of the test set: None until the run is finished, or if unreadable.
+
+        Raises:
+            TransferLabError: the figures of its classes are damaged.
+        """
+        return _read(self.folder / EVALUATION, Evaluation, _few) if self._has_results else None
+
+    @property
+    def _has_results(self) -> bool:
+        return self.problem is None and self.status.state == "finished"
 
     @cached_property
-    def _result(self) -> tuple[Outcome, Evaluation] | None:
-        if self.status.state != "finished":
-            return None
-        # Evaluations are the largest document and read once a Run: keeping them would cost more
-        # memory than it saves time.
-        evaluation = _parse(self.folder / EVALUATION, Evaluation)
-        return _read(self.folder / OUTCOME, Outcome), evaluation
+    def about(self) -> About:
+        """What people say of the run; nothing where they said nothing.
+
+        Raises:
+            TransferLabError: the document is damaged (`problem` says so beforehand).
+        """
+        path = self.folder / ABOUT
+        return _read(path, About) if path.exists() else About()
 
     @cached_property
     def problem(self) -> str | None:
         """Why this folder cannot be read as a run, in one sentence; None if it can."""
         try:
-            _ = self.recipe, self._result
+            _ = self.recipe, self.about
+            if self.status.state == "finished":
+                _read(self.folder / OUTCOME, Outcome)
+                _read(self.folder / EVALUATION, Headline)
         except TransferLabError as error:
             return str(error)
         return None
@@ -246,21 +264,27 @@ def _age(run: Run) -> tuple[float, str]:
         return 0.0, run.id
 
 
-def _read(path: Path, document: type[_D]) -> _D:
-    try:
-        at = path.stat()
-    except OSError:
-        return _parse(path, document)
-    kept = _kept(path, document, at.st_mtime_ns, at.st_ino, at.st_size)
-    assert isinstance(kept, document)
-    return kept
-
-
 # Documents are replaced whole and never changed in place, so the file's identity stands for its
 # content. The size is three documents for each of 1,000 runs and more.
 @lru_cache(maxsize=4096)
 def _kept(path: Path, document: type[BaseModel], *_identity: int) -> BaseModel:
     return _parse(path, document)
+
+
+# Evaluations are by far the largest document: only as many are kept as some pages show.
+@lru_cache(maxsize=32)
+def _few(path: Path, document: type[BaseModel], *_identity: int) -> BaseModel:
+    return _parse(path, document)
+
+
+def _read(path: Path, document: type[_D], kept: Callable[..., BaseModel] = _kept) -> _D:
+    try:
+        at = path.stat()
+    except OSError:
+        return _parse(path, document)
+    found = kept(path, document, at.st_mtime_ns, at.st_ino, at.st_size)
+    assert isinstance(found, document)
+    return found
 
 
 def _parse(path: Path, document: type[_D]) -> _D:

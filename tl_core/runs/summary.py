@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from tl_core.evaluation.document import Evaluation
+from tl_core.evaluation.document import Figures
 from tl_core.runs.documents import Outcome
 from tl_core.runs.store import Run
 
@@ -18,9 +18,13 @@ def summary(run: Run) -> dict[str, Any]:
     readable = run.problem is None
     recipe = run.recipe if readable else None
     status = run.status if readable else None
-    outcome, evaluation = run.outcome, run.evaluation
+    about = run.about if readable else None
+    outcome, figures = run.outcome, run.figures
     return {
         "run": run.id,
+        "name": about.name if about else None,
+        "tags": list(about.tags) if about else [],
+        "note": about.note if about else "",
         "status": status.state if status else "unreadable",
         "message": status.message if status else run.problem,
         "code": status.code if status else None,
@@ -36,7 +40,7 @@ def summary(run: Run) -> dict[str, Any]:
         "dataset": recipe.dataset if recipe else None,
         "demo": recipe.dataset == "demo" if recipe else None,
         "recipe": recipe.model_dump(mode="json") if recipe else None,
-        "test": _test(evaluation) if evaluation else None,
+        "test": _test(figures) if figures else None,
         "validation": _validation(outcome) if outcome else None,
         "epochs": outcome.epochs if outcome else None,
         "best_epoch": outcome.best_epoch if outcome else None,
@@ -75,8 +79,8 @@ def _validation_accuracy(run: Run) -> float:
     return run.outcome.val_accuracy if run.outcome else -1.0
 
 
-def _test(evaluation: Evaluation) -> dict[str, Any]:
-    top1, top5 = evaluation.top1, evaluation.top5
+def _test(figures: Figures) -> dict[str, Any]:
+    top1, top5 = figures.top1, figures.top5
     return {
         "top1": top1.value,
         "top1_low": top1.low,
@@ -85,10 +89,10 @@ def _test(evaluation: Evaluation) -> dict[str, Any]:
         "top5_low": top5.low,
         "top5_high": top5.high,
         "images": top1.n,
-        "loss": evaluation.loss,
-        "macro_precision": evaluation.macro_precision,
-        "macro_recall": evaluation.macro_recall,
-        "macro_f1": evaluation.macro_f1,
+        "loss": figures.loss,
+        "macro_precision": figures.macro_precision,
+        "macro_recall": figures.macro_recall,
+        "macro_f1": figures.macro_f1,
     }
 
 
