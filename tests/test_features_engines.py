@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,16 +8,42 @@ from feature_data import pictures_dataset
 
 from tl_core.backbones import backbone
 from tl_core.backbones.weights import Weights, find_weights
+from tl_core.data import open_dataset
+from tl_core.data.dataset import Dataset
 from tl_core.features import compile as compiling
+from tl_core.features import extract as extracting
 from tl_core.features import memory
 from tl_core.features.agreement import REQUIRED, similarity
-from tl_core.features.compile import candidates, compile_network
-from tl_core.features.engines import SAFE, KerasEngine, OpenVinoEngine, Plan, to_openvino
-from tl_core.features.extract import extract, forget_engines
+from tl_core.features.compile import Compiled, candidates
+from tl_core.features.compile import compile_network as compile_for
+from tl_core.features.engines import (
+    INT8,
+    SAFE,
+    KerasEngine,
+    OpenVinoEngine,
+    Plan,
+    to_openvino,
+)
+from tl_core.features.extract import Features, extract, forget_engines
 from tl_core.features.network import Network, build
+
+MANY = 10**6
 
 BF16 = Plan("openvino", "bfloat16")
 F32 = Plan("openvino", "float32")
+
+
+def compile_network(
+    network: Network, pictures: np.ndarray, engine: str, precision: str, images: int = 90
+) -> Compiled:
+    return compile_for(
+        network,
+        pictures,
+        engine,
+        precision,
+        images=images,
+        calibration=lambda: np.resize(pictures, (32, *pictures.shape[1:])),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +184,7 @@ def test_the_fastest_engine_is_timed_once_and_remembered(
     first = compile_network(network, pictures[:4], "openvino", "auto")
     # bfloat16 is faster by 1 %, which is not worth its rounding.
     assert first.plan == F32
-    assert compiling.known_plan(network, "openvino", "auto") == F32
+    assert compiling.known_plan(network, "openvino", "auto", 90) == F32
     assert compile_network(network, pictures[:4], "openvino", "auto").plan == F32
     assert len(timed) == 2
 
@@ -166,10 +193,73 @@ def test_candidates_follow_the_choices_and_the_machine(monkeypatch: pytest.Monke
     monkeypatch.setattr(memory, "has_gpu", lambda: False)
     assert candidates("auto", "auto") == [BF16, F32, SAFE]
     assert candidates("auto", "bfloat16") == [BF16]
+    assert candidates("auto", "int8") == [INT8]
     assert candidates("keras", "float32") == [SAFE]
     monkeypatch.setattr(memory, "has_gpu", lambda: True)
     assert candidates("auto", "auto") == [BF16, F32, Plan("keras", "bfloat16"), SAFE]
     assert candidates("openvino", "auto") == [BF16, F32]
+
+
+def test_integers_are_tried_for_many_pictures_and_chosen_where_they_pay(
+    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray
+) -> None:
+    made: list[object] = []
+
+    def quantised(model: object, calibration: np.ndarray) -> object:
+        made.append(calibration)
+        return model
+
+    clock = iter(np.arange(0, 1000, 25.0))
+    rates = {"f32": 100.0, "bf16": 200.0, "int8": 400.0}
+    asked = iter(["bf16", "f32", "bf16", "f32", "int8"])
+    monkeypatch.setattr(compiling, "quantised", quantised)
+    monkeypatch.setattr(compiling, "_rate", lambda *_: rates[next(asked)])
+    monkeypatch.setattr(compiling.time, "perf_counter", lambda: next(clock))
+    few = compile_network(network, pictures[:4], "openvino", "auto", images=90)
+    assert few.plan == BF16
+    assert not made
+    assert compiling.known_plan(network, "openvino", "auto", MANY) is None
+    many = compile_network(network, pictures[:4], "openvino", "auto", images=MANY)
+    assert many.plan == INT8
+    assert [len(c) for c in made] == [32]
+    assert compiling.known_plan(network, "openvino", "auto", MANY) == INT8
+    # Making it ready takes 25 s: 90 pictures are done sooner without.
+    assert compiling.known_plan(network, "openvino", "auto", 90) == BF16
+
+
+def test_a_wrong_integer_network_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray
+) -> None:
+    monkeypatch.setattr(compiling, "quantised", lambda model, _: model)
+    real = OpenVinoEngine
+
+    def engine(model: object, precision: str) -> OpenVinoEngine:
+        return (_WrongEngine if precision == "int8" else real)(model, precision)
+
+    monkeypatch.setattr(compiling, "OpenVinoEngine", engine)
+    monkeypatch.setattr(compiling, "_SECONDS_FOR_INT8", 0.0)
+    compiled = compile_network(network, pictures[:4], "openvino", "auto", images=MANY)
+    assert compiled.plan in (BF16, F32)
+    assert len(compiled.wrong) == 1
+    assert compiled.wrong[0].startswith("OpenVINO in int8 did not give the features")
+    assert compiling.known_plan(network, "openvino", "auto", MANY) == compiled.plan
+
+
+def test_integer_features_belong_to_their_calibration() -> None:
+    dataset = pictures_dataset(40)
+    other = replace(dataset, train=dataset.train[:20], validation=dataset.validation[:20])
+
+    network = Network(backbone("mobilenet_v2"), Weights("random"), 32, "several")
+
+    def request(dataset: Dataset) -> extracting._Request:
+        return extracting._Request(dataset, np.arange(5), network, None, 0, 5, lambda _: None)
+
+    def key(dataset: Dataset, plan: Plan) -> dict[str, object]:
+        return request(dataset).document(plan)
+
+    assert key(dataset, INT8) != key(other, INT8)
+    assert key(dataset, BF16) == key(other, BF16)
+    assert len(request(dataset).calibration) == 128
 
 
 def test_openvino_reports_its_use_to_nobody() -> None:
@@ -179,6 +269,33 @@ def test_openvino_reports_its_use_to_nobody() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.real
+def test_integers_are_right_enough_for_vgg16_and_not_for_mobilenet() -> None:
+    dataset = open_dataset("cifar100")
+    indices = np.sort(dataset.train[:64])
+
+    def features(name: str, engine: str, precision: str) -> Features:
+        row = backbone(name)
+        return extract(
+            dataset,
+            indices,
+            row,
+            find_weights(row, "imagenet", 32),
+            32,
+            pooled="several",
+            engine=engine,
+            precision=precision,
+        )
+
+    integer = features("vgg16", "auto", "int8")
+    exact = features("vgg16", "keras", "float32")
+    assert (integer.engine, integer.precision, integer.notes) == ("openvino", "int8", ())
+    assert 0.99 < similarity(integer.values, exact.values) < 0.99999
+    refused = features("mobilenet_v2", "auto", "int8")
+    assert (refused.engine, refused.precision) == ("keras", "float32")
+    assert "OpenVINO in int8 did not give the features" in refused.notes[0]
 
 
 @pytest.mark.real

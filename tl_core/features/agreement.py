@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tl_core.features.engines import Array, Engine, Plan
 from tl_core.features.network import Network
 
-REQUIRED = {"float32": 0.9999, "bfloat16": 0.99}
+REQUIRED = {"float32": 0.9999, "bfloat16": 0.99, "int8": 0.99}
 
 
 def layers(outputs: Sequence[NDArray[np.generic]], widths: Sequence[int]) -> list[Array]:

@@ -1,14 +1,18 @@
 """From a network to the engine that computes it: the fastest that gives the right features."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tl_core.features import memory
 from tl_core.features.agreement import disagreement, layers
 from tl_core.features.engines import (
+    INT8,
     SAFE,
     Array,
     Engine,
@@ -18,13 +22,22 @@ from tl_core.features.engines import (
     to_openvino,
 )
 from tl_core.features.network import Built, Network, build
+from tl_core.features.quantise import quantised
 from tl_core.features.shards import Kind, needs_float32
 
-EngineChoice = Literal["auto", "keras", "openvino"]
-PrecisionChoice = Literal["auto", "float32", "bfloat16"]
+if TYPE_CHECKING:
+    import openvino
 
-# bfloat16 rounds, so it has to be worth it.
-_BFLOAT16_GAIN = 1.05
+EngineChoice = Literal["auto", "keras", "openvino"]
+PrecisionChoice = Literal["auto", "float32", "bfloat16", "int8"]
+
+# Gives preprocessed pictures N×size×size×3 for the ranges of an integer network.
+Calibration = Callable[[], Array]
+
+# What rounds has to be worth it.
+_WORTH = {"float32": 1.0, "bfloat16": 1.05, "int8": 1.25}
+# Quantising takes half a minute, which an integer network has to win back first.
+_SECONDS_FOR_INT8 = 90.0
 _TIMING_SECONDS = 0.3
 
 
@@ -48,8 +61,10 @@ def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
     """Return the plans that the choices allow, the most promising first.
 
     On a processor, Keras is tried beside OpenVINO in float32 only: in bfloat16 it needs a second
-    network, and was never more than a tenth faster than OpenVINO.
+    network, and was never more than a tenth faster than OpenVINO. Integers are OpenVINO's alone.
     """
+    if precision == "int8":
+        return [INT8]
     engines: tuple[Literal["openvino", "keras"], ...] = ("openvino", "keras")
     if engine != "auto":
         engines = (engine,)
@@ -63,51 +78,97 @@ def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
     return plans
 
 
-def known_plan(network: Network, engine: EngineChoice, precision: PrecisionChoice) -> Plan | None:
-    """Return the plan for these choices if there is only one, or this machine remembers it."""
+def known_plan(
+    network: Network, engine: EngineChoice, precision: PrecisionChoice, images: int
+) -> Plan | None:
+    """Return the plan for so many images, if there is one choice or this machine remembers it."""
     plans = candidates(engine, precision)
-    return plans[0] if len(plans) == 1 else memory.recall_fastest(network, engine, precision)
+    if len(plans) == 1:
+        return plans[0]
+    paces = {
+        plan: pace
+        for plan, pace in memory.recall_paces(network, engine, precision).items()
+        if memory.recall_wrong(network, plan) is None
+    }
+    if not paces or (INT8 not in paces and _try_int8(network, plans, paces, images)):
+        return None
+    return _fastest(paces, images)
 
 
 def compile_network(
-    network: Network, pictures: Array, engine: EngineChoice, precision: PrecisionChoice
+    network: Network,
+    pictures: Array,
+    engine: EngineChoice,
+    precision: PrecisionChoice,
+    *,
+    images: int,
+    calibration: Calibration,
 ) -> Compiled:
     """Return the engine for these choices, after comparing it with Keras in float32.
 
     Args:
         network: What to compute.
         pictures: A few real ones, preprocessed, N×size×size×3; they are what is compared.
-        engine: What runs it; `auto` times the engines once and remembers the fastest.
+        engine: What runs it; `auto` times the engines once and remembers how fast they are.
         precision: Its arithmetic; `auto` likewise.
+        images: How many will be computed in all: what takes long to make ready pays for many.
+        calibration: Gives the pictures that an integer network takes its ranges from.
     """
-    bench = _Bench(network, pictures)
-    known = known_plan(network, engine, precision)
+    bench = _Bench(network, pictures, calibration)
+    known = known_plan(network, engine, precision, images)
     if known is not None:
         found = bench.compile(known)
         return bench.compiled(known, found) if found else bench.compiled(SAFE, bench.keras)
-    compiled = {
-        plan: found for plan in candidates(engine, precision) if (found := bench.compile(plan))
-    }
-    rates = {plan: _rate(found, pictures) for plan, found in compiled.items()}
-    if not rates:
+    plans = candidates(engine, precision)
+    compiled: dict[Plan, Engine] = {}
+    paces: dict[Plan, memory.Pace] = {}
+
+    def consider(plan: Plan) -> None:
+        started = time.perf_counter()
+        found = bench.compile(plan)
+        setup = time.perf_counter() - started if plan == INT8 else 0.0
+        if found:
+            compiled[plan] = found
+            paces[plan] = memory.Pace(round(_rate(found, pictures), 1), round(setup, 1))
+
+    for plan in plans:
+        consider(plan)
+    if not paces:
         return bench.compiled(SAFE, bench.keras)
-    fastest = max(
-        rates, key=lambda p: rates[p] / (_BFLOAT16_GAIN if p.precision == "bfloat16" else 1)
-    )
-    memory.remember_fastest(network, engine, precision, fastest, rates)
+    if _try_int8(network, plans, paces, images):
+        consider(INT8)
+    memory.remember_paces(network, engine, precision, paces)
+    fastest = _fastest(paces, images)
     return bench.compiled(fastest, compiled[fastest])
+
+
+def _fastest(paces: Mapping[Plan, memory.Pace], images: int) -> Plan:
+    return min(paces, key=lambda plan: paces[plan].seconds(images) * _WORTH[plan.precision])
+
+
+def _try_int8(
+    network: Network, plans: list[Plan], paces: Mapping[Plan, memory.Pace], images: int
+) -> bool:
+    """Whether an integer network, not among the plans measured, should be made and timed."""
+    return (
+        {plan.engine for plan in plans} >= {"openvino"}
+        and {plan.precision for plan in plans} >= {"bfloat16", "float32"}
+        and min(pace.seconds(images) for pace in paces.values()) > _SECONDS_FOR_INT8
+        and memory.recall_wrong(network, INT8) is None
+    )
 
 
 class _Bench:
     """One network in Keras' float32, by which every other engine is judged."""
 
-    def __init__(self, network: Network, pictures: Array) -> None:
+    def __init__(self, network: Network, pictures: Array, calibration: Calibration) -> None:
         self.network = network
+        self.calibration = calibration
         self.pictures = pictures
         self.built: Built = build(network)
         self.keras = KerasEngine(self.built)
         self.reference = self.keras(pictures)
-        self.openvino: object | None = None
+        self.openvino: openvino.Model | None = None
         self.wrong: list[str] = []
 
     def compile(self, plan: Plan) -> Engine | None:
@@ -151,7 +212,10 @@ class _Bench:
             return KerasEngine(build(self.network, "mixed_bfloat16"))
         if self.openvino is None:
             self.openvino = to_openvino(self.built)
-        return OpenVinoEngine(self.openvino, plan.precision)
+        model = self.openvino
+        if plan == INT8:
+            model = quantised(model, self.calibration())
+        return OpenVinoEngine(model, plan.precision)
 
 
 def _rate(engine: Engine, pictures: Array) -> float:

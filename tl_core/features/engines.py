@@ -36,13 +36,14 @@ class Plan:
     """Which engine computes in which arithmetic."""
 
     engine: Literal["keras", "openvino"]
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16", "int8"]
 
     def __str__(self) -> str:
         return f"{ {'keras': 'Keras', 'openvino': 'OpenVINO'}[self.engine] } in {self.precision}"
 
 
 SAFE = Plan("keras", "float32")
+INT8 = Plan("openvino", "int8")
 
 
 class Engine(Protocol):
@@ -96,11 +97,15 @@ class KerasEngine:
 
 
 class OpenVinoEngine:
-    """An OpenVINO model on the processor, several batches in flight."""
+    """An OpenVINO model on the processor, several batches in flight.
+
+    A model to be run in `int8` has been quantised before.
+    """
 
     def __init__(self, model: openvino.Model, precision: str) -> None:
         hints = {
-            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+            # What is left unquantised between the integer layers is computed in bfloat16.
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
             "PERFORMANCE_HINT": "THROUGHPUT",
         }
         compiled = _openvino().Core().compile_model(model, "CPU", hints)

@@ -24,9 +24,10 @@ from tl_core.features.compile import (
     compile_network,
     known_plan,
 )
-from tl_core.features.engines import SAFE, Array, Plan
+from tl_core.features.engines import INT8, SAFE, Array, Plan
 from tl_core.features.network import Network
 from tl_core.features.pictures import INTERPOLATION, Preparation
+from tl_core.features.quantise import CALIBRATION_PICTURES
 from tl_core.features.shards import TooWide
 from tl_core.features.views import View, apply_view, is_drawn
 
@@ -92,6 +93,7 @@ def extract(
     engine: EngineChoice = "auto",
     precision: PrecisionChoice = "auto",
     seed: int = 0,
+    images: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> Features:
     """Return the pooled features of the images at `indices`, from the cache where it has them.
@@ -108,6 +110,8 @@ def extract(
         engine: What computes; `auto` is the fastest here that agrees with Keras.
         precision: Its arithmetic; `auto` likewise.
         seed: Draws the changes of the views `crop` and `colour`.
+        images: How many will be computed by this network in all, other calls included; `auto`
+            chooses by it. None: those of this call.
         on_batch: Called with the number of images done so far; what it raises ends the work,
             and finished shards stay.
 
@@ -116,7 +120,13 @@ def extract(
         DoesNotFit: the features are larger than the cache may be.
     """
     request = _Request(
-        dataset, indices, Network(row, weights, size, pooled), view, seed, on_batch or _ignore
+        dataset,
+        indices,
+        Network(row, weights, size, pooled),
+        view,
+        seed,
+        len(indices) if images is None else images,
+        on_batch or _ignore,
     )
     found = _find_or_compute(request, engine, precision)
     return found.of(Features, values=found.kept.arrays["values"])
@@ -135,6 +145,7 @@ def extract_boundary(
     engine: EngineChoice = "auto",
     precision: PrecisionChoice = "auto",
     seed: int = 0,
+    images: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> Boundary:
     """Return what enters the last `blocks` blocks of the backbone, for the images at `indices`.
@@ -148,6 +159,7 @@ def extract_boundary(
         Network(row, weights, size, pooled, blocks),
         view,
         seed,
+        len(indices) if images is None else images,
         on_batch or _ignore,
     )
     found = _find_or_compute(request, engine, precision)
@@ -169,17 +181,27 @@ class _Request:
     network: Network
     view: View | None
     seed: int
+    images: int
     on_batch: Callable[[int], None]
+
+    @property
+    def calibration(self) -> NDArray[np.int64]:
+        """Positions of the images that an integer network takes its ranges from.
+
+        They are the same for every part of a data set: its test set has to be computed by the
+        very network that its training images were.
+        """
+        labelled = np.sort(np.concatenate([self.dataset.train, self.dataset.validation]))
+        return labelled[_spread(len(labelled), CALIBRATION_PICTURES)]
 
     def document(self, plan: Plan) -> Document:
         """Everything that changes the features, as the cache's key."""
         network = self.network
-        indices = np.ascontiguousarray(self.indices, np.int64)
         return {
             "format": _FORMAT,
             "data": self.dataset.fingerprint,
             "resolution": list(self.dataset.images.shape[1:3]),
-            "images": hashlib.sha256(indices.tobytes()).hexdigest(),
+            "images": _hash(self.indices),
             "backbone": network.row.name,
             "weights": network.weights.identity,
             "size": network.size,
@@ -190,6 +212,7 @@ class _Request:
             "engine": plan.engine,
             "precision": plan.precision,
             "libraries": memory.libraries(plan),
+            "calibration": _hash(self.calibration) if plan == INT8 else None,
             "view": self.view,
             "view_seed": self.seed if is_drawn(self.view) else None,
         }
@@ -221,7 +244,7 @@ class _Found:
 
 
 def _find_or_compute(request: _Request, engine: EngineChoice, precision: PrecisionChoice) -> _Found:
-    plan = known_plan(request.network, engine, precision)
+    plan = known_plan(request.network, engine, precision, request.images)
     if plan is None:
         return _compute(request, engine, precision)
     wrong = memory.recall_wrong(request.network, plan)
@@ -284,13 +307,23 @@ def _compiled(
 ) -> Compiled:
     key = (request.network, engine, precision)
     if key not in _engines:
+
+        def prepared(indices: NDArray[np.int64]) -> Array:
+            pictures = np.empty((len(indices), prepare.size, prepare.size, 3), np.float32)
+            prepare(request.dataset.images.read(indices), pictures)
+            return pictures
+
         few = min(_COMPARED_PICTURES, len(request.indices))
-        chosen = np.linspace(0, len(request.indices) - 1, few).round().astype(np.int64)
-        pictures = np.empty((few, prepare.size, prepare.size, 3), np.float32)
-        prepare(request.dataset.images.read(request.indices[chosen]), pictures)
         while len(_engines) >= _KEPT_ENGINES:
             del _engines[next(iter(_engines))]
-        _engines[key] = compile_network(request.network, pictures, engine, precision)
+        _engines[key] = compile_network(
+            request.network,
+            prepared(request.indices[_spread(len(request.indices), few)]),
+            engine,
+            precision,
+            images=request.images,
+            calibration=lambda: prepared(request.calibration),
+        )
     return _engines[key]
 
 
@@ -302,6 +335,15 @@ def _damage(filling: Filling) -> tuple[str, ...]:
         f"{filling.damaged} of {parts} parts of the cached features were damaged on disk and "
         f"were computed again.",
     )
+
+
+def _spread(length: int, count: int) -> NDArray[np.int64]:
+    """Return `count` positions spread evenly over `length`, some twice where there are fewer."""
+    return np.linspace(0, length - 1, count).round().astype(np.int64)
+
+
+def _hash(indices: NDArray[np.int64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(indices, np.int64).tobytes()).hexdigest()
 
 
 def _ignore(_: int) -> None:

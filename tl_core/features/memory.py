@@ -1,8 +1,10 @@
-"""What this machine has learnt about its engines: which is fastest, which was wrong."""
+"""What this machine has learnt about its engines: how fast each is, which was wrong."""
 
 import json
 import os
 import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -13,28 +15,39 @@ from tl_core.features.network import Network
 from tl_core.files import write_text
 from tl_core.settings import settings
 
-Section = Literal["fastest", "wrong"]
+Section = Literal["paces", "wrong"]
 Document = dict[str, dict[str, object]]
 
 
-def recall_fastest(network: Network, engine: str, precision: str) -> Plan | None:
-    """Return the plan that was fastest here for this backbone and size, if one was timed."""
-    known = _read().get("fastest", {}).get(_fastest_key(network, engine, precision))
-    if not isinstance(known, dict):
-        return None
-    return Plan(known["engine"], known["precision"])
+@dataclass(frozen=True)
+class Pace:
+    """What a plan costs here: images/s, and the seconds it takes to make it ready."""
+
+    rate: float
+    setup: float = 0.0
+
+    def seconds(self, images: int) -> float:
+        """Return the seconds for so many images."""
+        return self.setup + images / self.rate
 
 
-def remember_fastest(
-    network: Network, engine: str, precision: str, plan: Plan, rates: dict[Plan, float]
-) -> None:
-    """Keep the plan that was fastest, with the rates (images/s) it was chosen by."""
-    entry = {
-        "engine": plan.engine,
-        "precision": plan.precision,
-        "images_per_second": {str(p): round(rate, 1) for p, rate in rates.items()},
+def recall_paces(network: Network, engine: str, precision: str) -> dict[Plan, Pace]:
+    """Return what was measured here for this backbone and size; nothing if nothing was."""
+    known = _read().get("paces", {}).get(_paces_key(network, engine, precision))
+    if not isinstance(known, list):
+        return {}
+    return {
+        Plan(entry["engine"], entry["precision"]): Pace(entry["rate"], entry["setup"])
+        for entry in known
     }
-    _keep("fastest", _fastest_key(network, engine, precision), entry)
+
+
+def remember_paces(
+    network: Network, engine: str, precision: str, paces: Mapping[Plan, Pace]
+) -> None:
+    """Keep what each plan cost, so that it is measured once."""
+    entries = [asdict(plan) | asdict(pace) for plan, pace in paces.items()]
+    _keep("paces", _paces_key(network, engine, precision), entries)
 
 
 def recall_wrong(network: Network, plan: Plan) -> str | None:
@@ -55,7 +68,9 @@ def has_gpu() -> bool:
 
 def libraries(plan: Plan) -> dict[str, str]:
     """Return the versions that a plan's features depend on."""
-    names = ("openvino",) if plan.engine == "openvino" else ("keras", "tensorflow")
+    names: tuple[str, ...] = ("keras", "tensorflow")
+    if plan.engine == "openvino":
+        names = ("openvino", "nncf") if plan.precision == "int8" else ("openvino",)
     return {name: version(name) for name in names}
 
 
@@ -81,7 +96,7 @@ def _processor() -> str:
     return " ".join([*parts, *sorted(flags)]).strip() or platform.machine()
 
 
-def _fastest_key(network: Network, engine: str, precision: str) -> str:
+def _paces_key(network: Network, engine: str, precision: str) -> str:
     asked = f"engine {engine}, precision {precision}"
     return " | ".join([machine(), network.row.name, f"{network.size} px", asked, _versions()])
 
@@ -103,7 +118,7 @@ def _wrong_key(network: Network, plan: Plan) -> str:
 
 @cache
 def _versions() -> str:
-    return " ".join(f"{name} {version(name)}" for name in ("tensorflow", "openvino"))
+    return " ".join(f"{name} {version(name)}" for name in ("tensorflow", "openvino", "nncf"))
 
 
 def _path() -> Path:

@@ -42,9 +42,7 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     row = backbone(recipe.backbone)
     known = rates.recall()
     labelled = min(labelled, recipe.limit or labelled)
-    pool_views = 1 + len({*recipe.augmentation, *(("flip",) if recipe.test_views else ())})
-    test_views = 2 if recipe.test_views else 1
-    pool, tested = labelled * pool_views, test * test_views
+    pool, tested = recipe.passes(labelled, 0), recipe.passes(0, test)
     images = pool + tested
     features_rate = known.get(rates.features_key(recipe))
     typical = _TYPICAL_FEATURES.get(row.name, 500) * (96 / recipe.size) ** 2

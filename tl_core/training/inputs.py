@@ -39,6 +39,11 @@ class Inputs:
     weights: Weights
     progress: Progress
 
+    @property
+    def _passes(self) -> int:
+        labelled = len(self.dataset.train) + len(self.dataset.validation)
+        return self.recipe.passes(labelled, len(self.dataset.test))
+
     def frozen(self, indices: NDArray[np.int64], views: Views, phase: Phase) -> Extracted:
         """Return the joined pooled features (N×D) of the images at `indices`, for each view."""
         self.progress.begin(phase, len(indices) * len(views), "images")
@@ -56,6 +61,7 @@ class Inputs:
                 engine=recipe.engine,
                 precision=recipe.precision,
                 seed=recipe.seed,
+                images=self._passes,
                 on_batch=self._counter(number * len(indices)),
             )
             self._notes(features.notes)
@@ -90,6 +96,7 @@ class Inputs:
                 engine=recipe.engine,
                 precision=recipe.precision,
                 seed=recipe.seed,
+                images=self._passes,
                 on_batch=self._counter(number * len(indices)),
             )
             self._notes(boundary.notes)

@@ -97,8 +97,9 @@ class Recipe(BaseModel):
     fine_tune_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         64, description="Images a training step of fine-tuning."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Arithmetic of the backbone; `auto` takes the faster that is right."
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        "auto",
+        description="Arithmetic of the frozen backbone; `auto` takes the fastest that is right.",
     )
     engine: Literal["auto", "keras", "openvino"] = Field(
         "auto", description="What runs the frozen backbone; `auto` takes the faster that is right."
@@ -118,6 +119,21 @@ class Recipe(BaseModel):
     def size(self) -> int:
         """Side in pixels of the network's input."""
         return self.input_size or BACKBONES[self.backbone].default_size
+
+    @property
+    def answer_views(self) -> tuple[View | None, ...]:
+        """The views whose answers are averaged; None is the picture as it is."""
+        return (None, "flip") if self.test_views else (None,)
+
+    @property
+    def labelled_views(self) -> tuple[View | None, ...]:
+        """The views of the labelled images that are computed: for answers, then for training."""
+        extra = tuple(view for view in self.augmentation if view not in self.answer_views)
+        return (*self.answer_views, *extra)
+
+    def passes(self, labelled: int, test: int) -> int:
+        """Return how many pictures pass the frozen backbone in all."""
+        return labelled * len(self.labelled_views) + test * len(self.answer_views)
 
 
 def make_recipe(**choices: object) -> Recipe:
@@ -157,6 +173,8 @@ def _problem(recipe: Recipe) -> str | None:
         return "hidden_units belongs to the head 'mlp'; choose head 'mlp' or leave it out."
     if recipe.head == "linear" and recipe.batch_norm:
         return "batch_norm belongs to the head 'mlp'; choose head 'mlp' or leave it out."
+    if recipe.precision == "int8" and recipe.engine == "keras":
+        return "Keras has no int8 here; choose engine 'openvino' or 'auto', or another precision."
     if len(set(recipe.augmentation)) != len(recipe.augmentation):
         return "augmentation names the same change twice; name each at most once."
     if recipe.fine_tune_blocks > len(row.blocks):
