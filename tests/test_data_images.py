@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tl_core.data.images import FORMATS, ArrayImages, FileImages, check_image, read_image
+from tl_core.data.images import ArrayImages, FileImages, check_image, read_image
+from tl_core.data.picture_file import FORMATS
 from tl_core.errors import UnreadableImage
 
 RED, GREEN, BLUE, WHITE, BLACK = (
@@ -204,7 +205,7 @@ class TestWhatIsRefused:
             (b"just some words", "not a picture"),
             (bytes(1000), "not a picture"),
             (encoded(quarters(), "TIFF"), "TIFF"),
-            (encoded(quarters(), "ICO"), "not a picture of a known format"),
+            (encoded(quarters(), "ICO"), "an icon, which is not accepted"),
             (encoded(quarters(), "PPM"), "not a picture of a known format"),
         ],
     )
@@ -228,7 +229,7 @@ class TestWhatIsRefused:
             read(path)
         with pytest.raises(UnreadableImage, match=r"dog\.jpg cannot be read \(no such file"):
             read(tmp_path / "dog.jpg")
-        with pytest.raises(UnreadableImage, match="is a directory"):
+        with pytest.raises(UnreadableImage, match="is a folder; give"):
             read(tmp_path)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tl_core.data.folder_scan import ENDINGS
-from tl_core.data.images import ACCEPTED, Fit
+from tl_core.data.images import Fit
+from tl_core.data.picture_file import ACCEPTED
 from tl_core.errors import TransferLabError
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import best_runs

@@ -15,7 +15,7 @@ from tl_core.progress import Progress
 from tl_core.settings import settings
 
 # Rises when `check_image` learns to judge otherwise, so that old answers are asked again.
-_JUDGEMENT = 1
+_JUDGEMENT = 2
 
 _AT_ONCE = 256
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tl_core.data.dataset import Skipped
-from tl_core.data.images import ACCEPTED
+from tl_core.data.picture_file import ACCEPTED
 from tl_core.errors import TransferLabError
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".avif"})

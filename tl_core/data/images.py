@@ -1,39 +1,35 @@
 """Pictures as arrays: read from a file, held in memory, or streamed from a folder."""
 
-import io
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image
 
-from tl_core.errors import UnreadableImage
+from tl_core.data.picture_file import opened
 
 Fit = Literal["crop", "pad"]
 
-MAX_PIXELS = 40_000_000
-
-FORMATS: tuple[str, ...] = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "BMP",
-    "GIF",
-    *(("AVIF",) if features.check("avif") else ()),
-)
-
-ACCEPTED = ", ".join(FORMATS[:-1]).replace("WEBP", "WebP") + f" or {FORMATS[-1]}"
-
-# Pillow warns of what is refused here with an error, or is put right: size, damaged metadata.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
 THREADS = min(8, os.cpu_count() or 1)
+
+
+_ROWS = 256
+
+# What turns a picture upright, by the orientation that its Exif data give.
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(source: Path | bytes, size: int, fit: Fit = "crop") -> NDArray[np.uint8]:
@@ -48,13 +44,16 @@ def read_image(source: Path | bytes, size: int, fit: Fit = "crop") -> NDArray[np
         fit: `crop` cuts the centre square out, `pad` adds black bars.
 
     Raises:
-        UnreadableImage: not a picture of an accepted format, broken, or above 40 megapixels.
+        UnreadableImage: not a picture of an accepted format, broken, above 40 megapixels, or above
+            20 MB.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         # Twice the size leaves the filter enough to work on; JPEG decodes the rest away cheaply.
         image.draft("RGB", (2 * size, 2 * size))
         image.load()
-        return np.asarray(_fitted(_plain(_upright(image)), size, fit))
+        fitted = _fitted(_plain(image), size, fit)
+        turn = _turn(image)
+        return np.asarray(fitted if turn is None else fitted.transpose(turn))
 
 
 def check_image(source: Path | bytes) -> None:
@@ -63,7 +62,7 @@ def check_image(source: Path | bytes) -> None:
     Raises:
         UnreadableImage: as `read_image` would.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         image.draft("RGB", (1, 1))
         image.load()
 
@@ -120,80 +119,29 @@ class FileImages:
         return pictures
 
 
-@contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Yield the picture, not decoded yet; whatever fails inside becomes UnreadableImage."""
-    name = "The picture" if isinstance(source, bytes) else str(source)
+def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        with _stream(source) as stream, _recognised(stream, name) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UnreadableImage(_too_large(name, f"has {width:,} by {height:,} pixels"))
-            yield image
-    except UnreadableImage:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UnreadableImage(_too_large(name, "has far too many pixels")) from error
-    except OSError as error:
-        reason = error.strerror.lower() if error.strerror else "it is truncated or damaged"
-        raise UnreadableImage(
-            f"{name} cannot be read ({reason}); give an intact {ACCEPTED} file."
-        ) from error
-    except Exception as error:  # decoders raise whatever a damaged file leads them to
-        raise UnreadableImage(
-            f"{name} cannot be read (it is truncated or damaged); give an intact {ACCEPTED} file."
-        ) from error
-
-
-def _stream(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-
-
-def _recognised(stream: BinaryIO, name: str) -> Image.Image:
-    start = stream.read(512)
-    stream.seek(0)
-    if not start:
-        raise UnreadableImage(f"{name} is empty (0 bytes); give a {ACCEPTED} file.")
-    try:
-        return Image.open(stream, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        what = _kind(start)
-        raise UnreadableImage(f"{name} is {what}; give a {ACCEPTED} file.") from error
-
-
-def _kind(start: bytes) -> str:
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in text:
-        return "an SVG drawing, which is not accepted"
-    if text.startswith((b"<!doctype html", b"<html")) or b"<html" in text:
-        return "a web page, not a picture"
-    if start.startswith(b"%PDF"):
-        return "a PDF document, not a picture"
-    if start.startswith((b"II*\0", b"MM\0*")):
-        return "a TIFF picture, which is not accepted"
-    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        return "a HEIC picture, which is not accepted"
-    return "not a picture of a known format, or damaged"
-
-
-def _too_large(name: str, what: str) -> str:
-    return f"{name} {what}, more than the {MAX_PIXELS:,} accepted; make it smaller."
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - damaged metadata, in as many ways as decoders have
         # The pixels were decoded well; only the note on how to turn them is unreadable.
-        return image
+        return None
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, or as RGBA where it has transparency."""
+    """Return the picture as 8-bit grey or RGB, or as RGBA where it has transparency."""
     if image.mode.startswith("I"):
-        values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+        return _eight_bits(image)
+    mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    values = np.empty((height, width), np.uint8)
+    for top in range(0, height, _ROWS):
+        rows = np.asarray(image.crop((0, top, width, min(top + _ROWS, height))))
+        values[top : top + _ROWS] = (np.clip(rows.astype(np.int64), 0, 65535) + 128) // 257
+    return Image.fromarray(values)
 
 
 def _fitted(image: Image.Image, size: int, fit: Fit) -> Image.Image:
@@ -213,6 +161,6 @@ def _fitted(image: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 def _opaque(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
-        return image
+        return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")

@@ -9,7 +9,8 @@ import numpy as np
 from tl_core.data import cifar100, demo
 from tl_core.data.dataset import Dataset
 from tl_core.data.folder import open_folder
-from tl_core.data.images import ACCEPTED, ArrayImages
+from tl_core.data.images import ArrayImages
+from tl_core.data.picture_file import ACCEPTED
 from tl_core.data.splits import VALIDATION_SHARE, hold_out, limited
 from tl_core.data.stored import Stored
 from tl_core.errors import TransferLabError
