@@ -5,10 +5,13 @@ The server learns late which theme a reader sees, so a figure is sent for both a
 its own. Plotly's script comes from the installed package, once a page, by a component of its own.
 """
 
+import hashlib
 import json
+import pickle
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -57,10 +60,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 )
 
 
-class Draw(Protocol):
-    """A figure of `tl_core.figures` with everything given but the theme."""
-
-    def __call__(self, *, dark: bool) -> go.Figure: ...
+# A figure of `tl_core.figures` with everything given but the theme.
+Draw = partial[go.Figure]
 
 
 def load_plotly() -> None:
@@ -75,11 +76,9 @@ def chart(
 
     `on_click` hears the place (x, y) of a point that was clicked, before the page runs again.
     """
-    themes = {"light": draw(dark=False), "dark": draw(dark=True)}
-    for figure in themes.values():
-        # The same value at each draw is what tells Plotly to keep the reader's zoom.
-        figure.update_layout(uirevision=key)
-    data = {name: json.loads(figure.to_json()) for name, figure in themes.items()}
+    # Building a figure takes many times as long as recognising what it is built from.
+    content = pickle.dumps((draw.func, draw.args, draw.keywords))
+    figures = _figures(key, hashlib.sha256(content).hexdigest(), draw)
 
     def clicked() -> None:
         point = st.session_state[key].clicked
@@ -88,6 +87,15 @@ def chart(
 
     _CHART(
         key=key,
-        data={**data, "alt": alt, "clickable": on_click is not None},
+        data={**figures, "alt": alt, "clickable": on_click is not None},
         on_clicked_change=clicked,
     )
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _figures(key: str, content: str, _draw: Draw) -> dict[str, Any]:
+    themes = {"light": _draw(dark=False), "dark": _draw(dark=True)}
+    for figure in themes.values():
+        # The same value at each draw is what tells Plotly to keep the reader's zoom.
+        figure.update_layout(uirevision=key)
+    return {name: json.loads(figure.to_json()) for name, figure in themes.items()}

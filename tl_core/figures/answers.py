@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from tl_core.figures.bars import hide_rows, row_label
+from tl_core.figures.bars import bar_value, hide_rows, row_label
 from tl_core.figures.look import blank, colour_of, inks, percent, plain
 
 
@@ -39,17 +39,11 @@ def answer_bars(
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
+    notes = []
     for place, (name, share) in enumerate(zip(names, probabilities, strict=True)):
-        row_label(figure, place, name, colours.text, shift=14)
-        figure.add_annotation(
-            x=share,
-            y=place,
-            text=percent(share),
-            xanchor="left",
-            xshift=5,
-            showarrow=False,
-            font={"size": 12, "color": colours.quiet},
-        )
+        notes.append(row_label(place, name, colours.text, shift=14))
+        notes.append(bar_value(place, share, percent(share), colours.quiet))
+    figure.update_layout(annotations=notes)
     figure.update_xaxes(range=[0, 1.2], visible=False)
     hide_rows(figure, len(classes))
     return figure

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
@@ -80,35 +80,43 @@ def accuracy_bars(
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
+    notes = []
     for place, bar in enumerate(bars):
-        row_label(figure, place, plain(bar.label), colours.text)
-        figure.add_annotation(
-            x=bar.accuracy.high,
-            y=place,
-            text=percent(bar.accuracy.value),
-            xanchor="left",
-            xshift=6,
-            showarrow=False,
-            font={"size": 12},
-        )
+        notes.append(row_label(place, plain(bar.label), colours.text))
+        notes.append(bar_value(place, bar.accuracy.high, percent(bar.accuracy.value), colours.text))
+    # All at once: Plotly copies those there are with each one that is added.
+    figure.update_layout(annotations=notes)
     figure.update_xaxes(range=[0, 1.16], tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1], tickformat=".0%")
     hide_rows(figure, len(bars))
     return figure
 
 
-def row_label(figure: go.Figure, place: int, text: str, colour: str, shift: int = 19) -> None:
-    """Write a row's name above its bar, where it has room on a narrow screen too."""
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=place,
-        yshift=shift,
-        text=text,
-        showarrow=False,
-        align="left",
-        font={"size": 12, "color": colour},
-    )
+def row_label(place: int, text: str, colour: str, shift: int = 19) -> dict[str, Any]:
+    """Return the annotation that names a row above its bar, where a narrow screen has room too."""
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": place,
+        "yshift": shift,
+        "text": text,
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": 12, "color": colour},
+    }
+
+
+def bar_value(place: int, end: float, text: str, colour: str) -> dict[str, Any]:
+    """Return the annotation that writes a bar's value right of where it ends."""
+    return {
+        "x": end,
+        "y": place,
+        "text": text,
+        "xanchor": "left",
+        "xshift": 6,
+        "showarrow": False,
+        "font": {"size": 12, "color": colour},
+    }
 
 
 def hide_rows(figure: go.Figure, rows: int) -> None:

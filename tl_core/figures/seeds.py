@@ -29,6 +29,7 @@ def seed_spread(rows: Sequence[SeedRow], *, dark: bool = False) -> go.Figure:
         height=120 + 52 * len(rows),
         dark=dark,
     )
+    notes = []
     for place, row in enumerate(rows):
         group = row.group
         spread = "" if group.spread is None else f" ± {100 * group.spread:.1f}"
@@ -66,12 +67,9 @@ def seed_spread(rows: Sequence[SeedRow], *, dark: bool = False) -> go.Figure:
             showlegend=False,
         )
         seeds = f"{len(group.seeds)} seed{'s' if len(group.seeds) != 1 else ''}"
-        row_label(
-            figure,
-            place,
-            f"{plain(row.label)} · {100 * group.mean:.1f}{spread} % · {seeds}",
-            colours.text,
-        )
+        said = f"{plain(row.label)} · {100 * group.mean:.1f}{spread} % · {seeds}"
+        notes.append(row_label(place, said, colours.text))
+    figure.update_layout(annotations=notes)
     figure.update_xaxes(tickformat=".1~%")
     hide_rows(figure, len(rows))
     return figure
