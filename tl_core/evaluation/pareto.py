@@ -17,11 +17,27 @@ class CostKind:
     of: Callable[[Cost], float]
 
 
+def _latency(cost: Cost) -> float:
+    return cost.ms_per_image
+
+
+def _parameters(cost: Cost) -> float:
+    return cost.parameters / 1e6
+
+
+def _size(cost: Cost) -> float:
+    return cost.model_bytes / 1e6
+
+
+def _training(cost: Cost) -> float:
+    return sum(cost.seconds.values()) / 60
+
+
 COSTS: dict[str, CostKind] = {
-    "latency": CostKind("Time per picture", "ms", lambda cost: cost.ms_per_image),
-    "parameters": CostKind("Parameters", "million", lambda cost: cost.parameters / 1e6),
-    "size": CostKind("Size on disk", "MB", lambda cost: cost.model_bytes / 1e6),
-    "training": CostKind("Training", "minutes", lambda cost: sum(cost.seconds.values()) / 60),
+    "latency": CostKind("Time per picture", "ms", _latency),
+    "parameters": CostKind("Parameters", "million", _parameters),
+    "size": CostKind("Size on disk", "MB", _size),
+    "training": CostKind("Training", "minutes", _training),
 }
 
 
