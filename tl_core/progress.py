@@ -26,6 +26,12 @@ class Progress:
     def begin(self, phase: Phase, total: int, unit: str) -> None:
         """Start `phase`, which will count `total` things called `unit` ('images', 'steps')."""
 
+    def go_on(self, done: int, epoch: int) -> None:
+        """Say that training goes on after `epoch`, with `done` of the phase's total done by then.
+
+        Follows `begin` in every phase of training; what was reported of later epochs is void.
+        """
+
     def advance(self, done: int, **figures: float) -> None:
         """Report that `done` of the phase's total are done, with figures of the latest batch.
 

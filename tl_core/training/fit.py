@@ -1,25 +1,22 @@
 """Epochs: train, look at the validation images, keep the best."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tl_core.progress import Phase, Progress
+from tl_core.progress import Progress
 from tl_core.training.batches import Examples, training_chunks
+from tl_core.training.checkpoint import Arrays, Fitted, Saved, TrainingPhase
 from tl_core.training.loop import Loop
 
+# Called with a finished epoch, the best so far, and its weights where the model has others.
+Keep = Callable[[int, Fitted, Arrays | None], None]
 
-@dataclass(frozen=True)
-class Fitted:
-    """How the fit went: the epoch whose weights the model now has, and its validation figures."""
-
-    best_epoch: int
-    epochs: int
-    val_loss: float
-    val_accuracy: float
+# An epoch can take less time than to save what it reached.
+_KEEP_SECONDS = 1.0
 
 
 def fit(
@@ -27,7 +24,7 @@ def fit(
     training: Examples,
     validation: Examples,
     *,
-    phase: Phase,
+    phase: TrainingPhase,
     epochs: int,
     first_epoch: int,
     batch_size: int,
@@ -35,25 +32,46 @@ def fit(
     seed: int,
     progress: Progress,
     best: Fitted | None = None,
+    saved: Saved | None = None,
+    keep: Keep | None = None,
 ) -> Fitted:
     """Train for `epochs` and leave the model with the weights of its best epoch.
 
     Best is the highest validation accuracy, on a tie the lower validation loss; `best` is what an
     earlier phase reached, which the model as it comes in stands for. With `patience` above 0 the
-    fit ends after so many epochs without a better one. Epochs are numbered from `first_epoch`.
+    fit ends after so many epochs without a better one. Epochs are numbered from `first_epoch`, and
+    the order of the images follows from `seed` and the epoch alone.
+
+    With `saved`, which `keep` was given in a fit like this one, it goes on from there and ends as
+    that one would have. `keep` is called after the last epoch and after others, at most once a
+    second.
+
+    Raises:
+        TransferLabError: `saved` is of another model.
     """
-    rng = np.random.default_rng([seed, first_epoch])
     batch = min(batch_size, len(training))
     steps = len(training) // batch
-    progress.begin(phase, epochs * steps * batch, "images")
-    weights = loop.model.get_weights() if best else None
-    seen = 0
     last = first_epoch - 1
-    for epoch in range(first_epoch, first_epoch + epochs):
+    weights = loop.model.get_weights() if best else None
+    if saved:
+        loop.restore(saved.variables)
+        last, best = saved.reached.epoch, saved.reached.best
+        weights = list(saved.best) if saved.best else loop.model.get_weights()
+
+    def over() -> bool:
+        waited = last - max(best.best_epoch if best else 0, first_epoch - 1)
+        return last >= first_epoch + epochs - 1 or bool(patience and waited >= patience)
+
+    seen = (last - first_epoch + 1) * steps * batch
+    progress.begin(phase, epochs * steps * batch, "images")
+    progress.go_on(seen, last)
+    kept = time.monotonic()
+    while not over():
+        epoch = last + 1
         started = time.monotonic()
         figures = np.zeros(3)
         done = 0
-        for chunk in training_chunks(training, batch_size, rng):
+        for chunk in training_chunks(training, batch_size, np.random.default_rng([seed, epoch])):
             chunk_started = time.monotonic()
             sums = loop.train(chunk)
             count = len(chunk.labels)
@@ -73,6 +91,9 @@ def fit(
         last = epoch
         seconds = time.monotonic() - started
         val_loss, val_accuracy, val_top5 = quality(loop.probabilities(validation), validation)
+        if best is None or (val_accuracy, -val_loss) > (best.val_accuracy, -best.val_loss):
+            best = Fitted(epoch, epoch, val_loss, val_accuracy)
+            weights = loop.model.get_weights()
         progress.epoch(
             epoch,
             loss=float(figures[0] / steps),
@@ -84,11 +105,10 @@ def fit(
             learning_rate=loop.learning_rate,
             seconds=seconds,
         )
-        if best is None or (val_accuracy, -val_loss) > (best.val_accuracy, -best.val_loss):
-            best = Fitted(epoch, last, val_loss, val_accuracy)
-            weights = loop.model.get_weights()
-        if patience and epoch - max(best.best_epoch, first_epoch - 1) >= patience:
-            break
+        if keep and (over() or time.monotonic() - kept >= _KEEP_SECONDS):
+            assert weights is not None
+            keep(epoch, best, None if best.best_epoch == epoch else tuple(weights))
+            kept = time.monotonic()
     assert best is not None and weights is not None
     loop.model.set_weights(weights)
     return Fitted(best.best_epoch, last, best.val_loss, best.val_accuracy)

@@ -1,10 +1,12 @@
 """Training and answering in compiled steps, several to a call."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tl_core.errors import TransferLabError
 from tl_core.training.batches import Chunk, Examples
 
 if TYPE_CHECKING:
@@ -73,6 +75,31 @@ class Loop:
     def learning_rate(self) -> float:
         """The rate that the next step would use."""
         return float(self._optimizer.learning_rate)
+
+    @property
+    def variables(self) -> tuple[NDArray[np.generic], ...]:
+        """Everything that changes from step to step: weights, optimiser slots, dropout's seeds."""
+        return tuple(variable.numpy() for variable in self._variables())
+
+    def restore(self, variables: Sequence[NDArray[np.generic]]) -> None:
+        """Take up what `variables` gave for a loop like this one.
+
+        Raises:
+            TransferLabError: that loop was another: the number or a shape differs.
+        """
+        own = self._variables()
+        shapes = [tuple(variable.shape) for variable in own]
+        if shapes != [array.shape for array in variables]:
+            raise TransferLabError(
+                "What was saved of this training is of another model, so of another version of "
+                "Transfer Lab; train it anew."
+            )
+        for variable, array in zip(own, variables, strict=True):
+            # numpy has no name for bfloat16 in its files and gives its bytes back as such.
+            variable.assign(array.view(variable.numpy().dtype))
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self._optimizer.variables]
 
     def train(self, chunk: Chunk) -> NDArray[np.float64]:
         """Take the chunk's steps; return their summed loss, top-1 and top-5 shares (3)."""

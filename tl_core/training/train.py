@@ -16,8 +16,17 @@ from tl_core.progress import Phase, Progress
 from tl_core.training import rates
 from tl_core.training.assemble import assemble
 from tl_core.training.batches import Examples
+from tl_core.training.checkpoint import (
+    Arrays,
+    Checkpoint,
+    Fitted,
+    Reached,
+    Saved,
+    TrainingPhase,
+    Unusable,
+)
 from tl_core.training.fine_tune import top_policy, trainable_top
-from tl_core.training.fit import Fitted, fit, quality
+from tl_core.training.fit import Keep, fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs, Views
 from tl_core.training.loop import Loop
@@ -57,32 +66,42 @@ def prepare() -> None:
     import keras  # noqa: F401
 
 
-def train(recipe: Recipe, dataset: Dataset, progress: Progress) -> Trained:
+def train(
+    recipe: Recipe, dataset: Dataset, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Trained:
     """Train as `recipe` says on the training images, choosing the best epoch by validation.
 
-    The test images are not looked at; `Trained.answer` does that, once, afterwards.
+    The test images are not looked at; `Trained.answer` does that, once, afterwards. What was
+    reached is kept in `checkpoint`; what that holds already is gone on from, and leads to the same
+    numbers as training that was never broken off.
 
     Raises:
         TransferLabError: weights are missing or damaged, or there is no room for the features.
         Stopped: `progress` asked for it.
     """
-    import keras
-
-    keras.utils.set_random_seed(recipe.seed)
-    run = _Run(recipe, dataset, backbone(recipe.backbone), progress)
-    return run.train()
+    return _Run(recipe, dataset, backbone(recipe.backbone), progress, checkpoint).train()
 
 
 class _Run:
     """The steps of one training run, with what they share."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, row: Backbone, progress: Progress) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        row: Backbone,
+        progress: Progress,
+        checkpoint: Checkpoint | None,
+    ) -> None:
         self.recipe = recipe
         self.dataset = dataset
         self.row = row
         self.progress = progress
         self.weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
         self.inputs = Inputs(recipe, dataset, row, self.weights, progress)
+        self.source = f"{dataset.fingerprint} {self.weights.identity}"
+        self.checkpoint = checkpoint
+        self.saved = self.load()
         self.pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
         self.classes = len(dataset.class_names)
         self.answer_views: Views = (None, "flip") if recipe.test_views else (None,)
@@ -90,9 +109,44 @@ class _Run:
         self.training_views: Views = (None, *recipe.augmentation)
         self.pool_views: Views = (*self.answer_views, *extra)
 
+    def load(self) -> Saved | None:
+        try:
+            return self.checkpoint.load(self.source) if self.checkpoint else None
+        except Unusable as reason:
+            self.progress.note(f"Training began anew after a break: {reason}.")
+            return None
+
+    def keep(self, loop: Loop, phase: TrainingPhase, before: Fitted | None) -> Keep | None:
+        checkpoint = self.checkpoint
+        if checkpoint is None:
+            return None
+
+        def keep(epoch: int, best: Fitted, weights: Arrays | None) -> None:
+            reached = Reached(
+                source=self.source,
+                phase=phase,
+                epoch=epoch,
+                best=best,
+                before=before,
+                cached_features=self.cached_features,
+            )
+            checkpoint.save(Saved(reached, loop.variables, weights))
+
+        return keep
+
+    def saved_in(self, phase: TrainingPhase) -> Saved | None:
+        return self.saved if self.saved and self.saved.reached.phase == phase else None
+
     def train(self) -> Trained:
+        import keras
+
         frozen = self.inputs.frozen(self.pool, self.pool_views, "features")
+        self.cached_features = frozen.cached
+        if self.saved:
+            self.cached_features = self.saved.reached.cached_features
         training, validation = self.split(frozen)
+        # Here, so that the first weights do not depend on whether an engine was built before.
+        keras.utils.set_random_seed(self.recipe.seed)
         mean, variance = feature_statistics(training.views[0][0], training.rows)
         head = self.head(mean, variance, "mixed_bfloat16", training=True)
         fitted, loop = self.fit_head(head, training, validation)
@@ -127,7 +181,7 @@ class _Run:
             engine=frozen.engine,
             precision=frozen.precision,
             feature_size=len(mean),
-            cached_features=frozen.cached,
+            cached_features=self.cached_features,
             best_epoch=fitted.best_epoch,
             epochs=fitted.epochs,
             val_loss=val_loss,
@@ -160,7 +214,12 @@ class _Run:
         loop = Loop(head, optimizer, recipe.label_smoothing, self.classes)
         if recipe.epochs == 0:
             return None, loop
+        fine_tuned = self.saved_in("fine-tune")
+        if fine_tuned:
+            # The head's weights are among those of the top that were saved.
+            return fine_tuned.reached.before, loop
         started = time.monotonic()
+        saved = self.saved_in("head")
         fitted = fit(
             loop,
             training,
@@ -172,10 +231,11 @@ class _Run:
             patience=recipe.early_stopping,
             seed=recipe.seed,
             progress=self.progress,
+            saved=saved,
+            keep=self.keep(loop, "head", None),
         )
-        rates.remember(
-            rates.head_key(recipe), len(training) * fitted.epochs, time.monotonic() - started
-        )
+        epochs = fitted.epochs - (saved.reached.epoch if saved else 0)
+        rates.remember(rates.head_key(recipe), len(training) * epochs, time.monotonic() - started)
         return fitted, loop
 
     def fine_tune(
@@ -192,22 +252,26 @@ class _Run:
         )
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes)
         started = time.monotonic()
+        saved = self.saved_in("fine-tune")
+        epochs_before = before.epochs if before else 0
         fitted = fit(
             loop,
             training,
             validation,
             phase="fine-tune",
             epochs=recipe.fine_tune_epochs,
-            first_epoch=(before.epochs if before else 0) + 1,
+            first_epoch=epochs_before + 1,
             batch_size=recipe.fine_tune_batch_size,
             patience=recipe.early_stopping,
             seed=recipe.seed,
             progress=self.progress,
             best=before,
+            saved=saved,
+            keep=self.keep(loop, "fine-tune", before),
         )
         rates.remember(
             rates.fine_tune_key(recipe),
-            len(training) * recipe.fine_tune_epochs,
+            len(training) * (fitted.epochs - (saved.reached.epoch if saved else epochs_before)),
             time.monotonic() - started,
         )
         base.set_weights(tuned.get_weights())
