@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from scripts.browser_app import browsing, chromium_path
 from tl_core.cli.commands import app
 from tl_core.compare import compare
-from tl_core.compare.pictures import test_pictures as pictures_of
+from tl_core.compare.pictures import test_set as shown_of
 from tl_core.data import open_dataset
 from tl_core.errors import TransferLabError
 from tl_core.report import model_card, report
@@ -162,7 +162,7 @@ def run_on(name: str) -> Run:
 def test_pictures_are_those_of_the_test_set(pets):
     run = run_on(pets)
     data = open_dataset(pets, resolution=48)
-    shown = pictures_of(run, [2, 0])
+    shown = shown_of(run).pictures([2, 0])
     assert shown.shape == (2, 48, 48, 3)
     assert np.array_equal(shown, data.images.read(data.test[[2, 0]]))
     page = report(compare([run]), [run])
@@ -176,7 +176,7 @@ def test_pictures_that_have_changed_are_not_shown_for_those_tested_on(pets):
     path = data.images._paths[data.test[0]]
     os.utime(path, (1, 1))
     with pytest.raises(TransferLabError, match="has changed since"):
-        pictures_of(run, [0])
+        shown_of(run)
     page = own_part(report(compare([run]), [run]))
     assert "has changed since" in page
     assert "data:image" not in page
@@ -189,9 +189,9 @@ def test_data_that_are_not_here_are_not_fetched_for_their_pictures(monkeypatch):
     monkeypatch.setattr("tl_core.data.cifar100.download", fetch)
     run = write("photographs")
     with pytest.raises(TransferLabError, match="not on this machine"):
-        pictures_of(run, [0])
+        shown_of(run)
     with pytest.raises(TransferLabError, match="not tested"):
-        pictures_of(write("failed", state="failed"), [0])
+        shown_of(write("failed", state="failed"))
 
 
 def test_a_card_has_the_figures_the_recipe_and_the_hash():

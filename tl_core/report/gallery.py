@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_core.compare.document import ComparedRun, Comparison
-from tl_core.compare.pictures import test_pictures
+from tl_core.compare.pictures import test_set
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.mistakes import Answer, Exhibit
 from tl_core.report.html import dot, percent, picture, text
@@ -24,7 +24,7 @@ def gallery(found: Comparison, run: Run) -> str:
     """
     try:
         positions = sorted(_positions(found))
-        shown = test_pictures(run, positions)
+        shown = test_set(run).pictures(positions)
         pictures, note = dict(zip(positions, shown, strict=True)), ""
     except TransferLabError as error:
         pictures, note = {}, f'<p class="note">{text(error)}</p>'
