@@ -15,6 +15,7 @@ def own_folders(
     """Give each test its own artifacts, and hide this machine's data unless it is marked `real`."""
     artifacts = tmp_path / "artifacts"
     monkeypatch.setenv("TL_ARTIFACTS_DIR", str(artifacts))
+    monkeypatch.setenv("TL_RECORDED_DIR", str(artifacts / "recorded"))
     if request.node.get_closest_marker("real"):
         _require_real_data()
         return artifacts

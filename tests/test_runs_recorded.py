@@ -139,3 +139,20 @@ def test_a_copy_that_fails_leaves_nothing(own_folders):
         record(run)
     assert recorded_runs() == []
     assert list((own_folders / "recorded").iterdir()) == []
+
+
+def test_recorded_runs_are_found_wherever_runs_made_here_lie(own_folders, tmp_path, monkeypatch):
+    run = write_run()
+    monkeypatch.setenv("TL_RECORDED_DIR", str(tmp_path / "shipped"))
+    copy = record(run)
+    assert copy.folder.parent == tmp_path / "shipped"
+    monkeypatch.setenv("TL_ARTIFACTS_DIR", str(tmp_path / "elsewhere"))
+    assert list_runs() == []
+    assert recorded_runs() == [copy]
+
+
+def test_recorded_runs_come_with_the_checkout(monkeypatch):
+    monkeypatch.delenv("TL_RECORDED_DIR")
+    shipped = {run.recipe.backbone: run for run in recorded_runs()}
+    assert {"mobilenet_v2", "vgg16"} <= set(shipped)
+    assert all(run.evaluation and run.recorded for run in shipped.values())

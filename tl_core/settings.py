@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tl_core.errors import TransferLabError
 
-_CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Settings:
     """The folders and limits in force, read from the environment."""
 
     artifacts: Path
+    recorded: Path
     data: Path | None
     weights: Path | None
     keras_home: Path
@@ -35,15 +36,16 @@ def settings() -> Settings:
     """Return the settings that the environment gives now.
 
     Reads `TL_ARTIFACTS_DIR` (default: `artifacts/` of this checkout, or of the working folder when
-    the package was installed elsewhere), `TL_DATA_DIR`, `TL_WEIGHTS_DIR`, `KERAS_HOME` and
-    `TL_WORKERS` (runs trained at the same time, default 1) and `TL_CACHE_LIMIT_GB` (what cached
-    features may take on disk, default 20).
+    the package was installed elsewhere), `TL_RECORDED_DIR` (default: `artifacts/recorded/` of the
+    same, as recorded runs come with the checkout wherever runs made here lie), `TL_DATA_DIR`,
+    `TL_WEIGHTS_DIR`, `KERAS_HOME` and `TL_WORKERS` (runs trained at the same time, default 1) and
+    `TL_CACHE_LIMIT_GB` (what cached features may take on disk, default 20).
 
     Raises:
         TransferLabError: `TL_WORKERS` is not a whole number of at least 1, or
             `TL_CACHE_LIMIT_GB` is not a number above 0.
     """
-    home = _CHECKOUT if (_CHECKOUT / "app.py").exists() else Path.cwd()
+    home = CHECKOUT if (CHECKOUT / "app.py").exists() else Path.cwd()
     workers = os.environ.get("TL_WORKERS", "1")
     if not workers.isdigit() or int(workers) < 1:
         raise TransferLabError(
@@ -51,6 +53,7 @@ def settings() -> Settings:
         )
     return Settings(
         artifacts=_path("TL_ARTIFACTS_DIR") or home / "artifacts",
+        recorded=_path("TL_RECORDED_DIR") or home / "artifacts" / "recorded",
         data=_path("TL_DATA_DIR"),
         weights=_path("TL_WEIGHTS_DIR"),
         keras_home=_path("KERAS_HOME") or Path.home() / ".keras",

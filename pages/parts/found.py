@@ -6,7 +6,6 @@ from pages.parts import machine, words
 from tl_core.backbones.table import BACKBONES
 from tl_core.runs.machine import machine as this_machine
 from tl_core.runs.machine import versions
-from tl_core.settings import settings
 
 _YES = ":green[:material/check_circle:]"
 _NO = ":gray[:material/radio_button_unchecked:]"
@@ -31,7 +30,7 @@ def found_here() -> None:
         for name, report in reports.items():
             st.markdown(
                 f"{_YES if report.found else _NO} {words.dot(name)} {BACKBONES[name].title}",
-                help=report.where or report.to_do,
+                help=None if report.found else report.to_do,
             )
         if not all(report.found for report in reports.values()):
             st.caption(
@@ -46,4 +45,4 @@ def found_here() -> None:
         for name in ("tensorflow", "keras", "openvino"):
             there = installed[name] != "not installed"
             st.markdown(f"{_YES if there else _NO} {name} :gray[{installed[name]}]")
-        st.caption(f"Runs and caches lie in {settings().artifacts}")
+        st.caption("`tl doctor` says where runs, caches, data and weights lie.")

@@ -35,8 +35,10 @@ _DECISIVE = 6
 
 
 def recorded_runs() -> list[Run]:
-    """Return the runs in `<artifacts>/recorded`, newest first, each with `recorded` set."""
-    return newest_first(Run(PREFIX + name, path, True) for name, path in folders_in(_folder()))
+    """Return the runs in the folder of recorded ones, newest first, each with `recorded` set."""
+    return newest_first(
+        Run(PREFIX + name, path, True) for name, path in folders_in(settings().recorded)
+    )
 
 
 def find_run(name: str) -> Run:
@@ -49,7 +51,7 @@ def find_run(name: str) -> Run:
 
 
 def record(run: Run) -> Run:
-    """Copy a finished run to `<artifacts>/recorded` for others to read, and return the copy.
+    """Copy a finished run to the folder of recorded ones, for others to read; return the copy.
 
     The copy has no model, no log and nothing of this machine's folders. Its probabilities are
     float16, rounded so that every image keeps its top answer and its top five.
@@ -67,7 +69,7 @@ def record(run: Run) -> Run:
             f"Run {run.id} was made from a folder of pictures that others do not have; record a "
             "run on CIFAR-100 or the demo data."
         )
-    folder = _folder() / run.folder.name
+    folder = settings().recorded / run.folder.name
     if folder.exists():
         raise TransferLabError(f"{folder} is there already; delete it to record the run anew.")
     building = folder.with_name(f".recording-{folder.name}")
@@ -96,10 +98,6 @@ def rounded(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
         values[:, place] = np.maximum(values[:, place], above)
     np.put_along_axis(half, best, values, axis=1)
     return half
-
-
-def _folder() -> Path:
-    return settings().artifacts / "recorded"
 
 
 def _copy(run: Run, folder: Path) -> None:
