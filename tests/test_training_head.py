@@ -44,7 +44,9 @@ def trained(recipe_choices: dict, seed: int = 0) -> tuple:
     mean, variance = feature_statistics(training.views[0][0], training.rows)
     head = build_head(recipe, 8, mean, variance, policy="float32", training=True)
     steps = len(training) // recipe.batch_size * recipe.epochs
-    loop = Loop(head, make_optimizer(recipe, 1e-2, steps, 0), recipe.label_smoothing, 8)
+    decay = recipe.weight_decay
+    optimizer = make_optimizer(recipe, peak=1e-2, decay=decay, steps=steps)
+    loop = Loop(head, optimizer, recipe.label_smoothing, 8)
     heard = Heard()
     fitted = fit(
         loop,
@@ -107,7 +109,8 @@ def test_a_head_learns_and_reports(choices: dict) -> None:
     assert fitted.best_epoch == best["epoch"]
     final = build_head(recipe, 8, *statistics, policy="float32", training=False)
     copy_head(head, final)
-    again = Loop(final, make_optimizer(recipe, 1e-2, 1, 0), 0.0, 8).probabilities(validation)
+    optimizer = make_optimizer(recipe, peak=1e-2, decay=0.0, steps=1)
+    again = Loop(final, optimizer, 0.0, 8).probabilities(validation)
     assert np.allclose(again, loop.probabilities(validation), atol=1e-5)
     assert quality(again, validation)[1] == fitted.val_accuracy
 

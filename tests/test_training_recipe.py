@@ -24,6 +24,7 @@ from tl_core.training.recipe import Recipe, make_recipe
         ({"epochs": 0}, "nothing would be trained"),
         ({"warmup_epochs": 15}, "must be less than epochs"),
         ({"optimizer": "adam"}, "no decoupled weight decay"),
+        ({"precision": "int8", "engine": "keras"}, "no int8"),
         ({"optimizer": "lion"}, "optimizer is 'lion'"),
         ({"seed": -1}, "seed is -1"),
     ],
@@ -44,6 +45,20 @@ def test_every_preset_is_a_possible_recipe_for_every_backbone(preset: str, name:
     recipe = make_recipe(**preset_choices(preset, name))
     assert recipe.preset == preset
     assert recipe.size >= BACKBONES[name].smallest_size
+
+
+def test_a_step_of_the_head_suits_the_number_of_images() -> None:
+    recipe = make_recipe(backbone="vgg16")
+    assert [recipe.head_batch(n) for n in (7, 600, 4000, 45_000)] == [7, 16, 100, 1024]
+    assert make_recipe(backbone="vgg16", batch_size=256).head_batch(100) == 100
+
+
+def test_the_views_that_are_computed_are_those_asked_for() -> None:
+    recipe = make_recipe(backbone="vgg16", augmentation=("crop", "flip"), test_views=True)
+    assert recipe.answer_views == (None, "flip")
+    assert recipe.labelled_views == (None, "flip", "crop")
+    assert recipe.passes(100, 10) == 320
+    assert make_recipe(backbone="vgg16").passes(100, 10) == 110
 
 
 def test_an_unknown_preset_is_named() -> None:

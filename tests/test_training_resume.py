@@ -74,7 +74,9 @@ def fit_head(
     training, validation = examples(1200), examples(400, seed=1)
     statistics = feature_statistics(training.views[0][0], training.rows)
     head = build_head(recipe, 8, *statistics, policy="mixed_bfloat16", training=True)
-    loop = Loop(head, make_optimizer(recipe, 1e-2, 18 * recipe.epochs, 18), 0.1, 8)
+    steps = 18 * recipe.epochs
+    optimizer = make_optimizer(recipe, peak=1e-2, decay=1e-2, steps=steps, warmup_steps=18)
+    loop = Loop(head, optimizer, 0.1, 8)
     checkpoint = Checkpoint(path)
 
     def keep(epoch: int, best: Fitted, weights: tuple[np.ndarray, ...] | None) -> None:
@@ -239,6 +241,7 @@ def test_the_variables_of_another_model_are_refused() -> None:
     import keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    loop = Loop(model, make_optimizer(make_recipe(backbone="vgg16"), 1e-3, 1, 0), 0.0, 2)
+    optimizer = make_optimizer(make_recipe(backbone="vgg16"), peak=1e-3, decay=0.0, steps=1)
+    loop = Loop(model, optimizer, 0.0, 2)
     with pytest.raises(TransferLabError, match="another model"):
         loop.restore([np.zeros((3, 2))])

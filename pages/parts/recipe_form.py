@@ -29,6 +29,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "fine_tune_epochs",
         "fine_tune_rate",
         "fine_tune_batch_size",
+        "fine_tune_weight_decay",
     ),
 }
 

@@ -16,7 +16,7 @@ from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
 from tl_core.training.data import open_data
-from tl_core.training.estimate import estimate
+from tl_core.training.estimate import Estimate, estimate
 from tl_core.training.train import Trained, prepare, train
 
 _CHECKED_IMAGES = 256
@@ -37,7 +37,10 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     expected = estimate(recipe, len(dataset.train) + len(dataset.validation), len(dataset.test))
     reporter.expect(
         expected.phases,
-        {"head": recipe.batch_size, "fine-tune": recipe.fine_tune_batch_size},
+        {
+            "head": recipe.head_batch(len(dataset.train)),
+            "fine-tune": recipe.fine_tune_batch_size,
+        },
     )
     reporter.start()
     prepare()
@@ -72,11 +75,13 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     chosen = _spread(dataset, _CHECKED_IMAGES)
     pictures = dataset.images.read(dataset.test[chosen])
     saved = measure(run.model_path, pictures, probabilities[chosen])
-    outcome = _outcome(dataset, trained, saved, reporter)
+    outcome = _outcome(dataset, trained, saved, expected, reporter)
     write_text(run.folder / OUTCOME, outcome.model_dump_json(indent=1))
 
 
-def _outcome(dataset: Dataset, trained: Trained, saved: Measured, reporter: Reporter) -> Outcome:
+def _outcome(
+    dataset: Dataset, trained: Trained, saved: Measured, expected: Estimate, reporter: Reporter
+) -> Outcome:
     weights = trained.weights
     return Outcome(
         dataset=dataset_info(dataset),
@@ -104,6 +109,10 @@ def _outcome(dataset: Dataset, trained: Trained, saved: Measured, reporter: Repo
             model_bytes=saved.model_bytes,
             peak_memory_bytes=peak_memory(),
         ),
+        estimated_seconds={
+            "start": expected.seconds - sum(expected.phases.values()),
+            **expected.phases,
+        },
         saved_model_agreement=saved.agreement,
         notes=reporter.notes,
         machine=machine(),

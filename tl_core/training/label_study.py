@@ -18,7 +18,7 @@ from tl_core.training.recipe import Recipe
 
 COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
 
-_FEWEST_STEPS = 150
+_FEWEST_STEPS = 300
 _MOST_STEPS = 1500
 
 
@@ -90,9 +90,11 @@ def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed
     mean, variance = feature_statistics(part.views[0][0], part.rows)
     policy = "float32" if recipe.precision == "float32" else "mixed_bfloat16"
     head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
-    batch = min(recipe.batch_size, len(part))
+    batch = recipe.head_batch(len(part))
     steps = int(np.clip(len(part) * recipe.epochs // batch, _FEWEST_STEPS, _MOST_STEPS))
-    optimizer = make_optimizer(recipe, recipe.learning_rate, steps, 0)
+    optimizer = make_optimizer(
+        recipe, peak=recipe.learning_rate, decay=recipe.weight_decay, steps=steps
+    )
     loop = Loop(head, optimizer, recipe.label_smoothing, classes)
     rng = np.random.default_rng(seed)
     taken = 0

@@ -25,18 +25,21 @@ def learning_rate(
     )
 
 
-def make_optimizer(recipe: Recipe, peak: float, steps: int, warmup_steps: int) -> Any:
+def make_optimizer(
+    recipe: Recipe, *, peak: float, decay: float, steps: int, warmup_steps: int = 0
+) -> Any:
     """Return the recipe's optimiser; biases and normalisation scales are never decayed."""
     import keras
 
     rate = learning_rate(peak, recipe.schedule, steps, warmup_steps)
-    decay = recipe.weight_decay or None
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(rate)
     if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=0.9, nesterov=True, weight_decay=decay or None
+        )
     else:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay or 0.0)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -46,7 +46,9 @@ class Recipe(BaseModel):
         False, description="Batch normalisation after the hidden layer (`mlp` only)."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.5, description="Share of the head's inputs switched off at each training step."
+        0.0,
+        description="Share of the head's inputs switched off at each training step; a linear "
+        "head is served as well by its weight decay, in less time.",
     )
     augmentation: tuple[View, ...] = Field(
         (),
@@ -59,14 +61,16 @@ class Recipe(BaseModel):
         "of an answer.",
     )
     epochs: Annotated[int, Field(ge=0, le=1000)] = Field(
-        15, description="Epochs of training the head on frozen features."
+        10, description="Epochs of training the head on frozen features."
     )
-    batch_size: Annotated[int, Field(ge=1, le=8192)] = Field(
-        256, description="Images a training step of the head."
+    batch_size: Annotated[int, Field(ge=1, le=8192)] | None = Field(
+        None,
+        description="Images a training step of the head; empty: a fortieth of the training "
+        "images, between 16 and 1024.",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="The optimiser.")
     learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
-        1e-3, description="Highest learning rate of the head."
+        4e-3, description="Highest learning rate of the head."
     )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or let it fall to zero along a cosine."
@@ -74,8 +78,8 @@ class Recipe(BaseModel):
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Epochs over which the learning rate rises from zero."
     )
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
-        1e-2, description="Decoupled weight decay (AdamW and SGD)."
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = Field(
+        2.0, description="Decoupled weight decay of the head (AdamW and SGD)."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of the target spread over all classes."
@@ -96,6 +100,9 @@ class Recipe(BaseModel):
     )
     fine_tune_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         64, description="Images a training step of fine-tuning."
+    )
+    fine_tune_weight_decay: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.05, description="Decoupled weight decay while fine-tuning (AdamW and SGD)."
     )
     precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
@@ -130,6 +137,11 @@ class Recipe(BaseModel):
         """The views of the labelled images that are computed: for answers, then for training."""
         extra = tuple(view for view in self.augmentation if view not in self.answer_views)
         return (*self.answer_views, *extra)
+
+    def head_batch(self, images: int) -> int:
+        """Return the images a training step of the head, `images` being there to train on."""
+        automatic = min(max(images // 40, 16), 1024)
+        return min(self.batch_size or automatic, images)
 
     def passes(self, labelled: int, test: int) -> int:
         """Return how many pictures pass the frozen backbone in all."""
@@ -193,6 +205,10 @@ def _problem(recipe: Recipe) -> str | None:
         return (
             f"warmup_epochs ({recipe.warmup_epochs:g}) must be less than epochs ({recipe.epochs})."
         )
-    if recipe.optimizer == "adam" and recipe.weight_decay:
-        return "Adam has no decoupled weight decay; choose 'adamw', or set weight_decay to 0."
+    decayed = recipe.weight_decay or (recipe.fine_tune_epochs and recipe.fine_tune_weight_decay)
+    if recipe.optimizer == "adam" and decayed:
+        return (
+            "Adam has no decoupled weight decay; choose 'adamw', or set weight_decay and "
+            "fine_tune_weight_decay to 0."
+        )
     return None

@@ -104,10 +104,6 @@ class _Run:
         self.saved = self.load()
         self.pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
         self.classes = len(dataset.class_names)
-        self.answer_views: Views = (None, "flip") if recipe.test_views else (None,)
-        extra = [view for view in recipe.augmentation if view not in self.answer_views]
-        self.training_views: Views = (None, *recipe.augmentation)
-        self.pool_views: Views = (*self.answer_views, *extra)
 
     def load(self) -> Saved | None:
         try:
@@ -140,7 +136,7 @@ class _Run:
     def train(self) -> Trained:
         import keras
 
-        frozen = self.inputs.frozen(self.pool, self.pool_views, "features")
+        frozen = self.inputs.frozen(self.pool, self.recipe.labelled_views, "features")
         self.cached_features = frozen.cached
         if self.saved:
             self.cached_features = self.saved.reached.cached_features
@@ -170,7 +166,7 @@ class _Run:
         )
 
         def answer(indices: NDArray[np.int64], phase: Phase) -> NDArray[np.float32]:
-            found = extracted(indices, self.answer_views, phase)
+            found = extracted(indices, self.recipe.answer_views, phase)
             return self.mean_of_views(loop, self.inputs.in_order(found, indices))
 
         validation_probabilities = self.mean_of_views(loop, validation)
@@ -204,12 +200,14 @@ class _Run:
         self, head: "keras.Sequential", training: Examples, validation: Examples
     ) -> tuple[Fitted | None, Loop]:
         recipe = self.recipe
-        steps = max(len(training) // recipe.batch_size, 1)
+        batch = recipe.head_batch(len(training))
+        steps = len(training) // batch
         optimizer = make_optimizer(
             recipe,
-            recipe.learning_rate,
-            steps * recipe.epochs,
-            round(steps * recipe.warmup_epochs),
+            peak=recipe.learning_rate,
+            decay=recipe.weight_decay,
+            steps=steps * recipe.epochs,
+            warmup_steps=round(steps * recipe.warmup_epochs),
         )
         loop = Loop(head, optimizer, recipe.label_smoothing, self.classes)
         if recipe.epochs == 0:
@@ -227,7 +225,7 @@ class _Run:
             phase="head",
             epochs=recipe.epochs,
             first_epoch=1,
-            batch_size=recipe.batch_size,
+            batch_size=batch,
             patience=recipe.early_stopping,
             seed=recipe.seed,
             progress=self.progress,
@@ -242,13 +240,16 @@ class _Run:
         self, head: "keras.Sequential", base: "keras.Model", before: Fitted | None
     ) -> tuple[Fitted, Loop, Examples]:
         recipe = self.recipe
-        extracted = self.inputs.boundary(self.pool, self.pool_views, "features")
+        extracted = self.inputs.boundary(self.pool, self.recipe.labelled_views, "features")
         training, validation = self.split(extracted)
         policy = top_policy(base, recipe)
         tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
         steps = max(len(training) // recipe.fine_tune_batch_size, 1)
         optimizer = make_optimizer(
-            recipe, recipe.fine_tune_rate, steps * recipe.fine_tune_epochs, 0
+            recipe,
+            peak=recipe.fine_tune_rate,
+            decay=recipe.fine_tune_weight_decay,
+            steps=steps * recipe.fine_tune_epochs,
         )
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes)
         started = time.monotonic()
@@ -279,7 +280,7 @@ class _Run:
 
     def split(self, extracted: Extracted) -> tuple[Examples, Examples]:
         """Return training and validation examples; the extracted rows follow the pool."""
-        by_view = dict(zip(self.pool_views, extracted.views, strict=True))
+        by_view = dict(zip(self.recipe.labelled_views, extracted.views, strict=True))
 
         def part(indices: NDArray[np.int64], chosen: Views) -> Examples:
             rows = np.searchsorted(self.pool, indices)
@@ -288,8 +289,8 @@ class _Run:
             )
 
         return (
-            part(self.dataset.train, self.training_views),
-            part(self.dataset.validation, self.answer_views),
+            part(self.dataset.train, (None, *self.recipe.augmentation)),
+            part(self.dataset.validation, self.recipe.answer_views),
         )
 
     def mean_of_views(self, loop: Loop, examples: Examples) -> NDArray[np.float32]:
