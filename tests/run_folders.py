@@ -111,6 +111,7 @@ def _write_results(
             model_bytes=4_000_000,
             peak_memory_bytes=10**9,
         ),
+        estimated_seconds={"start": 8.0, "data": 2.0, "features": 40.0, "head": 10.0},
         saved_model_agreement=1.0,
         machine={"processor": "p"},
         versions={"python": "3"},

@@ -49,6 +49,12 @@ def test_the_cost_on_the_axis_is_the_reader_s_choice(runs: None) -> None:
     assert "Nothing here is both cheaper and more accurate than: VGG16" in texts(page)
 
 
+def test_what_was_expected_stands_beside_what_it_took(runs: None) -> None:
+    row = _open("Cost").dataframe[0].value.iloc[0]
+    assert row["Features"] == "30 s (expected 40 s)"
+    assert row["Whole run"] == "53 s (expected 60 s)"
+
+
 def test_a_pair_of_superclasses_opens_into_its_classes(runs: None) -> None:
     page = _open("Failures", truth="kind 0", answer="kind 1")
     pair = next(sent for sent in charts(page) if "class by class" in sent["alt"])

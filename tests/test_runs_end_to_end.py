@@ -59,6 +59,10 @@ def test_one_object_with_the_figures_is_printed(run, trained):
         *("start", "data", "features", "head", "test", "save", "total")
     ]
     assert all(seconds > 0 for seconds in printed["seconds"].values())
+    assert list(printed["estimated_seconds"]) == list(printed["seconds"])
+    assert printed["estimated_seconds"] == run.outcome.estimated_seconds | {
+        "total": sum(run.outcome.estimated_seconds.values())
+    }
     probabilities, labels = run.predictions()
     assert printed["test"]["top1"] == (probabilities.argmax(1) == labels).mean()
     assert printed["test"]["images"] == len(labels)

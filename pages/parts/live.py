@@ -96,6 +96,7 @@ def _card(run: Run) -> None:
                     f"Top-1 **{words.percent(top1.value)}** "
                     f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images]"
                 )
+                st.markdown(f":gray[{_took(run)}]")
                 st.page_link(COMPARE, label="Compare", icon=":material/leaderboard:")
                 st.page_link(PREDICT, label="Predict", icon=":material/image_search:")
         elif status.message:
@@ -109,6 +110,14 @@ def _progress(run: Run) -> str:
     if status.seconds_left is not None:
         parts.append(f"about {words.duration(status.seconds_left)} left")
     return " · ".join(parts)
+
+
+def _took(run: Run) -> str:
+    outcome = run.outcome
+    if outcome is None:
+        return ""
+    expected = sum(outcome.estimated_seconds.values()) or None
+    return "took " + words.taken(sum(outcome.cost.seconds.values()), expected)
 
 
 def _stop(run_id: str) -> None:

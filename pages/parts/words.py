@@ -65,6 +65,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def taken(seconds: float | None, expected: float | None) -> str:
+    """Return how long something took beside what was expected of it, as far as either is known."""
+    took = "–" if seconds is None else duration(seconds)
+    return took if expected is None else f"{took} (expected {duration(expected)})"
+
+
 def ago(moment: float) -> str:
     """Return how long ago a Unix time was."""
     seconds = time.time() - moment

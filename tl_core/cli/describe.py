@@ -30,10 +30,9 @@ def print_run(run: Run) -> None:
         ]
     if outcome is not None:
         cost, weights = outcome.cost, outcome.weights
-        seconds = {**cost.seconds, "total": sum(cost.seconds.values())}
         facts += [
             ("validation", f"{share(outcome.val_accuracy)}, epoch {outcome.best_epoch}"),
-            ("time", ", ".join(f"{name} {duration(took)}" for name, took in seconds.items())),
+            ("time", _time(cost.seconds, outcome.estimated_seconds)),
             ("an answer", f"{cost.ms_per_image:.1f} ms, 95 % under {cost.ms_per_image_p95:.1f} ms"),
             ("in batches", f"{cost.images_per_second:.0f} images a second"),
             ("model", f"{size(cost.model_bytes)}, {cost.parameters:,} parameters"),
@@ -45,6 +44,16 @@ def print_run(run: Run) -> None:
         facts += [("note", note) for note in outcome.notes]
     facts += [("recipe", _changed(run)), ("folder", run.folder)]
     print_facts(facts)
+
+
+def _time(seconds: dict[str, float], estimated: dict[str, float]) -> str:
+    taken = {**seconds, "total": sum(seconds.values())}
+    expected = {**estimated, "total": sum(estimated.values())} if estimated else {}
+    return ", ".join(
+        f"{name} {duration(took)}"
+        + (f" (expected {duration(expected[name])})" if name in expected else "")
+        for name, took in taken.items()
+    )
 
 
 def _data(run: Run) -> str:

@@ -196,6 +196,8 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         best_epoch=outcome.best_epoch,
         epochs=outcome.epochs,
         minutes=sum(cost.seconds.values()) / 60,
+        seconds=cost.seconds,
+        estimated_seconds=outcome.estimated_seconds,
         ms_per_image=cost.ms_per_image,
         ms_per_image_p95=cost.ms_per_image_p95,
         images_per_second=cost.images_per_second,

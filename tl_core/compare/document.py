@@ -53,9 +53,11 @@ class ShownPair(ConfusedPair):
 class ComparedRun(Document):
     """One run: shares in 0..1, `minutes` from start to saved model, `megabytes` of the model.
 
-    `parameters` are those of the whole model. `confusion` is classes×classes with the truth in the
-    rows, `superclass_confusion` the same by superclass. `seeds` are the runs of the same recipe
-    that this one stands for. The exhibits show every run's answer, in the order of the runs.
+    `seconds` is what each phase took and `estimated_seconds` what it was thought to take, empty
+    where that is not known. `parameters` are those of the whole model. `confusion` is
+    classes×classes with the truth in the rows, `superclass_confusion` the same by superclass.
+    `seeds` are the runs of the same recipe that this one stands for. The exhibits show every run's
+    answer, in the order of the runs.
     """
 
     run: str
@@ -73,6 +75,8 @@ class ComparedRun(Document):
     best_epoch: int
     epochs: int
     minutes: float
+    seconds: dict[str, float]
+    estimated_seconds: dict[str, float]
     ms_per_image: float
     ms_per_image_p95: float
     images_per_second: float

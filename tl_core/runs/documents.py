@@ -131,7 +131,11 @@ class DatasetInfo(_Document):
 
 
 class Outcome(_Document):
-    """`outcome.json`: what a finished run was made of and what it cost."""
+    """`outcome.json`: what a finished run was made of and what it cost.
+
+    `estimated_seconds` is what each phase in `cost.seconds` was thought to take before it began,
+    with nothing cached; empty where a run was made before estimates were kept.
+    """
 
     version: Literal[1] = 1
     dataset: DatasetInfo
@@ -145,6 +149,7 @@ class Outcome(_Document):
     val_accuracy: float
     val_loss: float
     cost: Cost
+    estimated_seconds: dict[str, float] = {}
     saved_model_agreement: float
     notes: tuple[str, ...] = ()
     machine: dict[str, str]

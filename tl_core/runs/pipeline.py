@@ -111,7 +111,7 @@ def _outcome(
         ),
         estimated_seconds={
             "start": expected.seconds - sum(expected.phases.values()),
-            **expected.phases,
+            **{str(phase): seconds for phase, seconds in expected.phases.items()},
         },
         saved_model_agreement=saved.agreement,
         notes=reporter.notes,

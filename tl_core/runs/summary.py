@@ -45,6 +45,7 @@ def summary(run: Run) -> dict[str, Any]:
         "epochs": outcome.epochs if outcome else None,
         "best_epoch": outcome.best_epoch if outcome else None,
         "seconds": _seconds(run, outcome),
+        "estimated_seconds": _estimated(outcome),
         "cost": outcome.cost.model_dump(exclude={"seconds"}) if outcome else None,
         "weights": outcome.weights.model_dump() if outcome else None,
         "engine": outcome.engine if outcome else None,
@@ -111,6 +112,11 @@ def _seconds(run: Run, outcome: Outcome | None) -> dict[str, float]:
     if run.problem is None and run.status.started and run.status.ended:
         return {"total": run.status.ended - run.status.started}
     return {}
+
+
+def _estimated(outcome: Outcome | None) -> dict[str, float]:
+    seconds = outcome.estimated_seconds if outcome else {}
+    return {**seconds, "total": sum(seconds.values())} if seconds else {}
 
 
 def _time(seconds: float | None) -> str | None:

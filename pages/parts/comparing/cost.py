@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
+from pages.parts import words
 from pages.parts.chart import chart
 from tl_core.compare import Comparison
 from tl_core.evaluation.pareto import COSTS
 from tl_core.figures.costs import CostPoint, cost_scatter
+from tl_core.progress import PHASES
 from tl_core.runs.store import Run
 
 
@@ -39,3 +42,36 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
             f"Nothing here is both cheaper and more accurate than: {best}. Milliseconds are the "
             "median of single pictures, warm; every run was timed in the same way."
         )
+    _time(comparison)
+
+
+def _time(comparison: Comparison) -> None:
+    phases = [
+        name
+        for name in ("start", *PHASES)
+        if any(name in run.seconds or name in run.estimated_seconds for run in comparison.runs)
+    ]
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Run": run.title,
+                "Whole run": words.taken(
+                    sum(run.seconds.values()), sum(run.estimated_seconds.values()) or None
+                ),
+                **{
+                    name.capitalize(): words.taken(
+                        run.seconds.get(name), run.estimated_seconds.get(name)
+                    )
+                    for name in phases
+                },
+            }
+            for run in comparison.runs
+        ),
+        hide_index=True,
+        alt="What each phase of each run took, beside what was expected",
+        column_config={"Run": st.column_config.TextColumn(pinned=True)},
+    )
+    st.caption(
+        "What each phase took and, in brackets, what was expected before it began, as if nothing "
+        "were cached. Runs made before this was kept show no expectation."
+    )
