@@ -13,7 +13,8 @@ from tl_core.cli.output import Json, err, out, print_json, print_table, share
 from tl_core.cli.quiet import start_tensorflow
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
-from tl_core.runs.store import get_run
+from tl_core.runs.labels import LabelPoint, LabelStudy, keep_study
+from tl_core.runs.store import Run, get_run
 from tl_core.training.data import open_data
 from tl_core.training.presets import preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
@@ -36,15 +37,23 @@ def labels(
 ) -> None:
     """Say how many labelled images are needed: accuracy with 1, 2, 5 … images of each class.
 
-    The backbone stays frozen, and every head sees the same cached features.
+    The backbone stays frozen, and every head sees the same cached features. Asked of a run as it
+    is, the answer is kept with it and shown where it is compared.
     """
     from tl_core.training.label_study import label_study
 
-    recipe = _recipe(target, dataset, weights)
+    run = None if target in BACKBONES else get_run(target)
+    recipe = _recipe(target, run, dataset, weights)
     start_tensorflow()
     with watching() as progress:
         data = open_data(recipe, progress)
         points = label_study(recipe, data, progress, seeds=seeds)
+    if run is not None and recipe == run.recipe:
+        kept = tuple(
+            LabelPoint(per_class=point.per_class, accuracies=point.accuracies) for point in points
+        )
+        keep_study(run, LabelStudy(test_images=len(data.test), points=kept))
+        err().print(f"The study is kept with run {run.id}; Compare shows it under Curves.")
     if figure is not None:
         from tl_core.figures.labels import LabelCurve, label_curves
 
@@ -87,11 +96,10 @@ def labels(
     )
 
 
-def _recipe(target: str, dataset: str | None, weights: str | None) -> Recipe:
-    if target in BACKBONES:
+def _recipe(target: str, run: Run | None, dataset: str | None, weights: str | None) -> Recipe:
+    if run is None:
         choices = preset_choices("frozen", target)
     else:
-        run = get_run(target)
         if run.problem:
             raise TransferLabError(f"Run {run.id} cannot be read: {run.problem}")
         choices = run.recipe.model_dump(exclude_unset=True)

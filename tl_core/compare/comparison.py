@@ -30,6 +30,7 @@ from tl_core.evaluation.significance import compare_pairs, verdict_matrix
 from tl_core.evaluation.together import agreements, together
 from tl_core.runs.analysis import analysis
 from tl_core.runs.documents import Outcome
+from tl_core.runs.labels import stored_study
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -206,6 +207,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         machine=outcome.machine,
         seeds=group,
         curve=stored.curve,
+        labels=stored_study(run),
         believable=stored.believable,
         coverage=stored.coverage,
         confusion=evaluation.confusion,

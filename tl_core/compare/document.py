@@ -14,6 +14,7 @@ from tl_core.evaluation.seeds import SeedGroup
 from tl_core.evaluation.significance import Pair, Verdict
 from tl_core.evaluation.together import Agreement, Together
 from tl_core.runs.analysis import EpochPoint
+from tl_core.runs.labels import LabelStudy
 
 
 class Data(Document):
@@ -56,6 +57,7 @@ class ComparedRun(Document):
     `seconds` is what each phase took and `estimated_seconds` what it was thought to take, empty
     where that is not known. `parameters` are those of the whole model. `confusion` is
     classes×classes with the truth in the rows, `superclass_confusion` the same by superclass.
+    `labels` is the study that was made of the run, if one was.
     `seeds` are the runs of the same recipe that this one stands for. The exhibits show every run's
     answer, in the order of the runs.
     """
@@ -85,6 +87,7 @@ class ComparedRun(Document):
     machine: dict[str, str]
     seeds: SeedGroup
     curve: tuple[EpochPoint, ...]
+    labels: LabelStudy | None
     believable: Believable
     coverage: tuple[CoveragePoint, ...]
     confusion: tuple[tuple[int, ...], ...]

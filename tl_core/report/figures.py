@@ -14,6 +14,7 @@ from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.costs import CostPoint, cost_scatter
 from tl_core.figures.curves import CurveData, CurvePoint, training_curves
 from tl_core.figures.failures import confusion_heat_map, superclass_heat_map
+from tl_core.figures.labels import LabelCurve, label_curves
 from tl_core.figures.seeds import SeedRow, seed_spread
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
 from tl_core.figures.verdicts import verdict_table
@@ -102,6 +103,31 @@ def curves(found: Comparison) -> list[Chart]:
         for metric in metrics
         for x in axes
     ]
+
+
+def label_curves_of(found: Comparison) -> list[LabelCurve]:
+    """Return the curves of the runs that were studied."""
+    return [
+        LabelCurve(
+            run.title,
+            run.backbone,
+            tuple(point.per_class for point in run.labels.points),
+            tuple(point.accuracies for point in run.labels.points),
+        )
+        for run in found.runs
+        if run.labels is not None
+    ]
+
+
+def labels(found: Comparison) -> Chart | None:
+    """Return accuracy against labelled images, None where no run was studied."""
+    studied = label_curves_of(found)
+    if not studied:
+        return None
+    return Chart(
+        "Accuracy of each studied run with ever more labelled images of each class",
+        partial(label_curves, studied),
+    )
 
 
 def superclasses(found: Comparison) -> Chart | None:

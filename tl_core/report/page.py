@@ -151,7 +151,10 @@ def _cost(found: Comparison, page: _Page) -> str:
 
 
 def _learning(found: Comparison, page: _Page) -> str:
-    return f"<h2>How the runs learned</h2>{page.choice('Curve', figures.curves(found))}"
+    return (
+        f"<h2>How the runs learned</h2>{page.choice('Curve', figures.curves(found))}"
+        f"{page.chart(figures.labels(found))}"
+    )
 
 
 def _failures(found: Comparison, run: Run, page: _Page) -> str:

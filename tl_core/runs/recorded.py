@@ -11,6 +11,7 @@ from tl_core.errors import TransferLabError
 from tl_core.evaluation.ranking import top_answers
 from tl_core.files import replacing, write_text
 from tl_core.runs.analysis import analysis
+from tl_core.runs.labels import keep_study, stored_study
 from tl_core.runs.store import (
     EVALUATION,
     METRICS,
@@ -115,6 +116,9 @@ def _copy(run: Run, folder: Path) -> None:
     }
     for name, text in documents.items():
         write_text(folder / name, _without_paths(text))
+    study = stored_study(run)
+    if study is not None:
+        keep_study(Run(run.id, folder), study)
     probabilities, labels = run.predictions()
     validation, validation_labels = run.validation_predictions()
     with replacing(folder / PREDICTIONS) as path:
