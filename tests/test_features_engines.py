@@ -11,7 +11,6 @@ from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data import open_dataset
 from tl_core.data.dataset import Dataset
 from tl_core.features import compile as compiling
-from tl_core.features import extract as extracting
 from tl_core.features import memory
 from tl_core.features.agreement import REQUIRED, similarity
 from tl_core.features.compile import Compiled, candidates
@@ -24,8 +23,9 @@ from tl_core.features.engines import (
     Plan,
     to_openvino,
 )
-from tl_core.features.extract import Features, extract, forget_engines
+from tl_core.features.extract import Features, extract
 from tl_core.features.network import Network, build
+from tl_core.features.request import Request, forget_engines
 
 MANY = 10**6
 
@@ -251,8 +251,8 @@ def test_integer_features_belong_to_their_calibration() -> None:
 
     network = Network(backbone("mobilenet_v2"), Weights("random"), 32, "several")
 
-    def request(dataset: Dataset) -> extracting._Request:
-        return extracting._Request(dataset, np.arange(5), network, None, 0, 5, lambda _: None)
+    def request(dataset: Dataset) -> Request:
+        return Request(dataset, np.arange(5), network, None, 0, 5, lambda _: None)
 
     def key(dataset: Dataset, plan: Plan) -> dict[str, object]:
         return request(dataset).document(plan)

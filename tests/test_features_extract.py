@@ -14,14 +14,16 @@ from tl_core.backbones.weights import Weights
 from tl_core.errors import Stopped, TransferLabError
 from tl_core.features import extract as module
 from tl_core.features import shards
-from tl_core.features.extract import extract, extract_boundary, forget_engines
+from tl_core.features.extract import extract
 from tl_core.features.network import Network, build
+from tl_core.features.passing import Passing
 from tl_core.features.pictures import Preparation
+from tl_core.features.request import Request, forget_engines
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> MeanEngine:
-    monkeypatch.setattr(module, "_compiled", module._compiled)
+    monkeypatch.setattr(module, "compiled_for", module.compiled_for)
     monkeypatch.setattr(shards, "MOST_ROWS", 8)
     engine = MeanEngine()
     use_engine(engine)
@@ -71,19 +73,24 @@ def test_boundary_and_top_make_the_whole_network() -> None:
     row, dataset, indices = backbone("vgg16"), pictures_dataset(6), np.arange(6)
     choices = {"pooled": "several", "engine": "keras", "precision": "float32"}
     whole = extract(dataset, indices, row, Weights("random"), 32, **choices)
-    lower = extract_boundary(dataset, indices, row, Weights("random"), 32, 1, **choices)
-    assert lower.activations.shape == (6, 2, 2, 512)
+    parts = extract(dataset, indices, row, Weights("random"), 32, blocks=1, **choices)
+    assert whole.activations is None
+    assert parts.activations.shape == (6, 2, 2, 512)
+    np.testing.assert_allclose(parts.values, whole.values, rtol=1e-3)
     from tl_core.backbones.build import build_backbone, split_at
 
     base = build_backbone(row, Weights("random"), 32)
-    boundary, _, high = split_at(base, row, "several", 1)
-    upper = keras.Model(boundary, high)(np.asarray(lower.activations, np.float32))
-    joined = np.concatenate([lower.low, *map(np.asarray, upper)], axis=1)
+    boundary, low, high = split_at(base, row, "several", 1)
+    upper = keras.Model(boundary, high)(np.asarray(parts.activations, np.float32))
+    width = sum(part.shape[-1] for part in low)
+    joined = np.concatenate([parts.values[:, :width], *map(np.asarray, upper)], axis=1)
     np.testing.assert_allclose(joined, whole.values, rtol=0.02, atol=2e-3 * whole.values.max())
-    nothing_low = extract_boundary(
-        dataset, indices, row, Weights("random"), 32, 1, **{**choices, "pooled": "last"}
-    )
-    assert nothing_low.low.shape == (6, 0)
+    network = Network(row, Weights("random"), 32, "several", 1)
+    request = Request(dataset, indices, network, None, 0, 6, lambda _: None)
+    passing = Passing(request, "keras", "float32")
+    assert passing.shape == parts.activations.shape
+    some = np.array([4, 0, 5])
+    np.testing.assert_array_equal(passing[some], parts.activations[some])
 
 
 def test_the_second_time_nothing_is_computed(engine: MeanEngine) -> None:

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from tl_core.data import Dataset, open_dataset
+from tl_core.features.cache import DoesNotFit
+from tl_core.features.extract import Features
 from tl_core.progress import Progress
+from tl_core.training import inputs
 from tl_core.training.recipe import Recipe, make_recipe
 from tl_core.training.train import Trained, train
 
@@ -88,6 +91,32 @@ def test_a_run_with_the_same_seed_gives_the_same_numbers() -> None:
         assert one["val_accuracy"] == other["val_accuracy"]
     assert not first[1].cached_features
     assert second[1].cached_features
+
+
+def test_without_room_for_the_activations_the_frozen_part_is_passed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choices = {"fine_tune_blocks": 1, "fine_tune_epochs": 1, "augmentation": ("flip",)}
+    _, _, expected, _ = run("mobilenet_v2", **choices)
+    kept = inputs.extract
+
+    def no_room(*arguments: object, blocks: int, **options: object) -> Features:
+        if blocks:
+            raise DoesNotFit("The features need 9 GB, and the cache may hold 1 GB.")
+        return kept(*arguments, blocks=blocks, **options)
+
+    monkeypatch.setattr(inputs, "extract", no_room)
+    _, _, answers, heard = run("mobilenet_v2", **choices)
+    np.testing.assert_allclose(answers, expected, atol=1e-3)
+    assert heard.notes[0].startswith("The features need 9 GB, and the cache may hold 1 GB. So the")
+
+
+def test_mixing_changes_what_is_trained_and_stays_the_same_for_the_same_seed() -> None:
+    tuned = {"epochs": 0, "fine_tune_blocks": 1, "fine_tune_epochs": 1}
+    mixed = tuned | {"fine_tune_mixup": 0.5, "fine_tune_shift": 1}
+    plain, first, second = (run("mobilenet_v2", **c)[2] for c in (tuned, mixed, mixed))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(plain, first)
 
 
 def test_validation_figures_are_those_of_the_probabilities_returned() -> None:

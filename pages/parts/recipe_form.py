@@ -30,6 +30,8 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "fine_tune_rate",
         "fine_tune_batch_size",
         "fine_tune_weight_decay",
+        "fine_tune_mixup",
+        "fine_tune_shift",
     ),
 }
 

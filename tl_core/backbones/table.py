@@ -15,7 +15,7 @@ class Backbone:
     network without its ImageNet top. `pooled_layers` run from early to late and end with the last
     layer of the network. `blocks` are what fine-tuning unfreezes, last block first: each names
     the layer whose single output tensor enters the block, so that everything after that layer is
-    trained. `weights_file` is Keras' own name of the ImageNet file (`{size}`: one of
+    trained; `fine_tune_blocks` is how many of them pay for the minutes they take. `weights_file` is Keras' own name of the ImageNet file (`{size}`: one of
     `weights_sizes`), `weights_hash` the hash that Keras publishes for it, if any. `colour` is
     told apart by colour-blind people and reads on white and on dark.
     """
@@ -37,6 +37,7 @@ class Backbone:
     paper: str
     year: int
     weights_sizes: tuple[int, ...] = ()
+    fine_tune_blocks: int = 1
 
 
 _ROWS = (
@@ -116,6 +117,7 @@ _ROWS = (
         weights_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5",
         weights_hash=None,
         weights_sizes=(96, 128, 160, 192, 224),
+        fine_tune_blocks=2,
         colour="#14a795",
         character="Small and fast: made for phones, the first to try where each answer has to "
         "be cheap.",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tl_core.backbones.build import Pooled, build_backbone, pooled_outputs, split_at
+from tl_core.backbones.build import Pooled, build_backbone, pooled_outputs
 from tl_core.backbones.table import Backbone
 from tl_core.backbones.weights import Weights
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """Which part of which backbone is computed.
+    """Which backbone is computed, and what is kept of it.
 
-    With `blocks` 0 the output is the joined pooled layers (N×D); otherwise it is the activation
-    that enters the last `blocks` blocks (N×h×w×C), and the joined pooled layers up to there where
-    there are any (N×D).
+    The joined pooled layers (N×D) are, and with `blocks` above 0, before them, the activation
+    that enters the last so many blocks (N×h×w×C): what is fine-tuned starts from the one and from
+    a head that was trained on the other, and both come from one pass.
     """
 
     row: Backbone
@@ -50,12 +50,11 @@ def build(network: Network, policy: str = "float32") -> Built:
 
     with _dtype_policy(policy):
         base = build_backbone(network.row, network.weights, network.size)
-    if network.blocks:
-        boundary, pooled, _ = split_at(base, network.row, network.pooled, network.blocks)
-        outputs = [keras.layers.Activation("linear", dtype="float32")(boundary)]
-    else:
-        pooled = pooled_outputs(base, network.row, network.pooled)
-        outputs = []
+    pooled = pooled_outputs(base, network.row, network.pooled)
+    outputs = []
+    if network.boundary:
+        boundary = base.get_layer(network.boundary).output
+        outputs.append(keras.layers.Activation("linear", dtype="float32")(boundary))
     if len(pooled) > 1:
         outputs.append(keras.layers.Concatenate(dtype="float32")(pooled))
     else:

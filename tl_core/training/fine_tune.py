@@ -34,8 +34,8 @@ def trainable_top(
     """Return a backbone whose top is trainable, and the model that trains this top and the head.
 
     The model takes the boundary activation N×h×w×C and, where layers before the boundary are
-    pooled too, their pooled outputs N×D; it gives scores N×classes. BatchNorm layers stay fixed:
-    `training=False` alone would not keep them so under training.
+    pooled too, all pooled outputs N×D, of which it uses those; it gives scores N×classes.
+    BatchNorm layers stay fixed: `training=False` alone would not keep them so under training.
     """
     import keras
 
@@ -56,9 +56,11 @@ def trainable_top(
         for part in _listed(top(keras.layers.Activation("linear", dtype=policy)(activation)))
     ]
     if low:
-        pooled = keras.Input((sum(part.shape[-1] for part in low),), dtype="float16", name="low")
+        widths = [part.shape[-1] for part in [*low, *high]]
+        pooled = keras.Input((sum(widths),), dtype="float16", name="pooled")
         inputs.append(pooled)
-        parts = [keras.layers.Activation("linear", dtype="float32")(pooled), *parts]
+        before_boundary = pooled[:, : sum(widths[: len(low)])]
+        parts = [keras.layers.Activation("linear", dtype="float32")(before_boundary), *parts]
     joined = parts[0] if len(parts) == 1 else keras.layers.Concatenate(dtype="float32")(parts)
     return base, keras.Model(inputs, head(joined))
 

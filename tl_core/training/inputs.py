@@ -1,8 +1,9 @@
 """What the head and the top blocks are trained on: features and activations of chosen images."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from tl_core.backbones.table import Backbone
 from tl_core.backbones.weights import Weights
 from tl_core.data.dataset import Dataset
-from tl_core.features.extract import extract, extract_boundary
+from tl_core.features.cache import DoesNotFit
+from tl_core.features.extract import Features, extract
+from tl_core.features.network import Network
+from tl_core.features.passing import Passing
+from tl_core.features.request import Request
 from tl_core.progress import Phase, Progress
 from tl_core.training import batches, rates
 from tl_core.training.batches import Examples
@@ -21,9 +26,14 @@ Views = tuple[View | None, ...]
 
 @dataclass(frozen=True)
 class Extracted:
-    """Model inputs by view, rows in the order asked for, and what computed them."""
+    """Model inputs by view, rows in the order asked for, and what computed them.
 
-    views: tuple[batches.View, ...]
+    `head` holds the features (N×D) that the head takes; `top` the activations (N×h×w×C) that
+    enter the blocks to be fine-tuned and the features beside them, or nothing where none are.
+    """
+
+    head: tuple[batches.View, ...]
+    top: tuple[batches.View, ...]
     engine: str
     precision: str
     cached: bool
@@ -44,9 +54,28 @@ class Inputs:
         labelled = len(self.dataset.train) + len(self.dataset.validation)
         return self.recipe.passes(labelled, len(self.dataset.test))
 
-    def frozen(self, indices: NDArray[np.int64], views: Views, phase: Phase) -> Extracted:
-        """Return the joined pooled features (N×D) of the images at `indices`, for each view."""
+    def of(self, indices: NDArray[np.int64], views: Views, phase: Phase) -> Extracted:
+        """Return what the recipe trains on, of the images at `indices`, for each view.
+
+        Activations for which there is no room are computed whenever they are asked for, and the
+        run says so.
+        """
         self.progress.begin(phase, len(indices) * len(views), "images")
+        blocks = self.recipe.fine_tune_blocks
+        if not blocks:
+            found = self._extract(indices, views, 0)
+            return self._extracted(found, ())
+        try:
+            found = self._extract(indices, views, blocks)
+        except DoesNotFit as error:
+            self.progress.note(
+                f"{error} So the frozen part is passed again at every epoch, which is slower."
+            )
+            found = self._extract(indices, views, 0)
+            return self._extracted(found, [self._passing(indices, view) for view in views])
+        return self._extracted(found, [features.activations for features in found])
+
+    def _extract(self, indices: NDArray[np.int64], views: Views, blocks: int) -> list[Features]:
         recipe = self.recipe
         found = []
         for number, view in enumerate(views):
@@ -57,6 +86,7 @@ class Inputs:
                 self.weights,
                 recipe.size,
                 pooled=recipe.pooled_layers,
+                blocks=blocks,
                 view=view,
                 engine=recipe.engine,
                 precision=recipe.precision,
@@ -64,60 +94,38 @@ class Inputs:
                 images=self._passes,
                 on_batch=self._counter(number * len(indices)),
             )
-            self._notes(features.notes)
+            for note in features.notes:
+                self.progress.note(note)
             if not features.cached:
-                rates.remember(rates.features_key(recipe), len(indices), features.seconds)
+                rates.remember(rates.features_key(recipe), features.computed, features.seconds)
             found.append(features)
-        return Extracted(
-            tuple((features.values,) for features in found),
-            found[0].engine,
-            found[0].precision,
-            all(features.cached for features in found),
-        )
+        return found
 
-    def boundary(self, indices: NDArray[np.int64], views: Views, phase: Phase) -> Extracted:
-        """Return the activations (N×h×w×C) that enter the blocks to be fine-tuned, by view.
-
-        Where layers before the boundary are pooled too, their features (N×D) come second.
-        """
-        self.progress.begin(phase, len(indices) * len(views), "images")
+    def _passing(self, indices: NDArray[np.int64], view: View | None) -> Passing:
         recipe = self.recipe
-        found = []
-        for number, view in enumerate(views):
-            boundary = extract_boundary(
-                self.dataset,
-                indices,
-                self.row,
-                self.weights,
-                recipe.size,
-                recipe.fine_tune_blocks,
-                pooled=recipe.pooled_layers,
-                view=view,
-                engine=recipe.engine,
-                precision=recipe.precision,
-                seed=recipe.seed,
-                images=self._passes,
-                on_batch=self._counter(number * len(indices)),
-            )
-            self._notes(boundary.notes)
-            found.append(boundary)
+        network = Network(
+            self.row, self.weights, recipe.size, recipe.pooled_layers, recipe.fine_tune_blocks
+        )
+        images = self._passes * (recipe.fine_tune_epochs + 1)
+        request = Request(self.dataset, indices, network, view, recipe.seed, images, lambda _: None)
+        return Passing(request, recipe.engine, recipe.precision)
+
+    def _extracted(self, found: list[Features], activations: Sequence[Any]) -> Extracted:
         return Extracted(
-            tuple(
-                (part.activations, part.low) if part.low.shape[1] else (part.activations,)
-                for part in found
-            ),
-            found[0].engine,
-            found[0].precision,
-            all(part.cached for part in found),
+            head=tuple((features.values,) for features in found),
+            top=tuple(
+                (one, features.values) for one, features in zip(activations, found, strict=True)
+            )
+            if activations
+            else (),
+            engine=found[0].engine,
+            precision=found[0].precision,
+            cached=all(features.cached for features in found),
         )
 
-    def in_order(self, extracted: Extracted, indices: NDArray[np.int64]) -> Examples:
-        """Return examples for all of `indices`, for which `extracted` was computed."""
-        return Examples(extracted.views, np.arange(len(indices)), self.dataset.labels[indices])
-
-    def _notes(self, notes: tuple[str, ...]) -> None:
-        for note in notes:
-            self.progress.note(note)
+    def in_order(self, views: tuple[batches.View, ...], indices: NDArray[np.int64]) -> Examples:
+        """Return examples for all of `indices`, for which `views` were computed."""
+        return Examples(views, np.arange(len(indices)), self.dataset.labels[indices])
 
     def _counter(self, offset: int) -> Callable[[int], None]:
         first: tuple[float, int] | None = None

@@ -50,13 +50,14 @@ def label_study(
     """
     import keras
 
+    recipe = recipe.model_copy(update={"fine_tune_blocks": 0, "fine_tune_epochs": 0})
     row = backbone(recipe.backbone)
     weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
     inputs = Inputs(recipe, dataset, row, weights, progress)
     views: Views = (None, *recipe.augmentation)
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
-    labelled = inputs.in_order(inputs.frozen(pool, views, "features"), pool)
-    test = inputs.in_order(inputs.frozen(dataset.test, (None,), "test"), dataset.test)
+    labelled = inputs.in_order(inputs.of(pool, views, "features").head, pool)
+    test = inputs.in_order(inputs.of(dataset.test, (None,), "test").head, dataset.test)
     rows = np.searchsorted(pool, dataset.train)
     largest = int(np.bincount(dataset.labels[dataset.train]).min())
     usable = [count for count in counts if count <= largest]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
 from tl_core.training.batches import Chunk, Examples
+from tl_core.training.mixing import Mixing
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +24,12 @@ class Loop:
     """
 
     def __init__(
-        self, model: "keras.Model", optimizer: Any, label_smoothing: float, classes: int
+        self,
+        model: "keras.Model",
+        optimizer: Any,
+        label_smoothing: float,
+        classes: int,
+        mixing: Mixing | None = None,
     ) -> None:
         import tensorflow as tf
 
@@ -32,19 +38,18 @@ class Loop:
         self._k = min(5, classes)
         optimizer.build(model.trainable_variables)
 
-        def mean_loss(labels: Any, scores: Any) -> Any:
-            if not label_smoothing:
-                each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
-            else:
-                share = label_smoothing / classes
-                target = tf.one_hot(labels, classes, 1 - label_smoothing + share, share)
-                each = tf.nn.softmax_cross_entropy_with_logits(target, scores)
-            return tf.reduce_mean(each)
+        share = label_smoothing / classes
+
+        def targets_of(labels: Any) -> Any:
+            return tf.one_hot(labels, classes, 1 - label_smoothing + share, share)
 
         def step(inputs: Any, labels: Any) -> Any:
+            targets = targets_of(labels)
+            if mixing:
+                inputs, targets = mixing(inputs, targets, optimizer.iterations)
             with tf.GradientTape() as tape:
                 scores = tf.cast(_call(model, inputs, training=True), tf.float32)
-                loss = mean_loss(labels, scores)
+                loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, scores))
                 total = tf.add_n([loss, *model.losses]) if model.losses else loss
             variables = model.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))

@@ -39,7 +39,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "fine-tune",
             "Fine-tuned",
-            "The frozen recipe, then the last blocks are trained too: slower, more accurate.",
+            "The mirrored recipe, then the last blocks are trained too: slower, more accurate.",
         ),
         Preset(
             "notebook",
@@ -68,7 +68,18 @@ def preset_choices(preset: str, backbone_name: str) -> dict[str, object]:
     if preset == "mirrored":
         return choices | {"augmentation": ("flip",), "test_views": True, "epochs": 20}
     if preset == "fine-tune":
-        return choices | {"augmentation": ("flip",), "fine_tune_blocks": 1, "fine_tune_epochs": 8}
+        return choices | {
+            "augmentation": ("flip",),
+            "test_views": True,
+            "dropout": 0.3,
+            "label_smoothing": 0.1,
+            "fine_tune_blocks": row.fine_tune_blocks,
+            "fine_tune_epochs": 12,
+            "fine_tune_rate": 5e-4,
+            "fine_tune_batch_size": 128,
+            "fine_tune_mixup": 0.2,
+            "fine_tune_shift": 1,
+        }
     if preset == "notebook":
         choices |= {
             "input_size": max(32, row.smallest_size),

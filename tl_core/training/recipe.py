@@ -104,6 +104,16 @@ class Recipe(BaseModel):
     fine_tune_weight_decay: Annotated[float, Field(ge=0, le=10)] = Field(
         0.05, description="Decoupled weight decay while fine-tuning (AdamW and SGD)."
     )
+    fine_tune_mixup: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.0,
+        description="Mix pairs of images while fine-tuning: alpha of mixup; 0: none. The training "
+        "accuracy shown is then that on mixed images.",
+    )
+    fine_tune_shift: Annotated[int, Field(ge=0, le=4)] = Field(
+        0,
+        description="Shift the activations by up to so many cells while fine-tuning, as a "
+        "shifted crop of the picture would.",
+    )
     precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
         "auto",
         description="Arithmetic of the frozen backbone; `auto` takes the fastest that is right.",

@@ -13,7 +13,7 @@ from tl_core.backbones.table import Backbone, backbone
 from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data.dataset import Dataset
 from tl_core.progress import Phase, Progress
-from tl_core.training import rates
+from tl_core.training import batches, rates
 from tl_core.training.assemble import assemble
 from tl_core.training.batches import Examples
 from tl_core.training.checkpoint import (
@@ -30,6 +30,7 @@ from tl_core.training.fit import Keep, fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs, Views
 from tl_core.training.loop import Loop
+from tl_core.training.mixing import Mixing
 from tl_core.training.optimizers import make_optimizer
 from tl_core.training.recipe import Recipe
 
@@ -136,11 +137,11 @@ class _Run:
     def train(self) -> Trained:
         import keras
 
-        frozen = self.inputs.frozen(self.pool, self.recipe.labelled_views, "features")
-        self.cached_features = frozen.cached
+        extracted = self.inputs.of(self.pool, self.recipe.labelled_views, "features")
+        self.cached_features = extracted.cached
         if self.saved:
             self.cached_features = self.saved.reached.cached_features
-        training, validation = self.split(frozen)
+        training, validation = self.split(extracted.head)
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
         mean, variance = feature_statistics(training.views[0][0], training.rows)
@@ -148,11 +149,9 @@ class _Run:
         fitted, loop = self.fit_head(head, training, validation)
         final_head = self.head(mean, variance, "float32", training=False)
         base = build_backbone(self.row, self.weights, self.recipe.size)
-        extracted = self.inputs.frozen
         trained_parameters = head.count_params()
         if self.recipe.fine_tune_blocks:
-            fitted, loop, validation = self.fine_tune(head, base, fitted)
-            extracted = self.inputs.boundary
+            fitted, loop, validation = self.fine_tune(head, base, fitted, extracted)
             trained_parameters = sum(int(np.prod(v.shape)) for v in loop.model.trainable_variables)
         assert fitted is not None, "a recipe trains the head, the top blocks, or both"
         copy_head(head, final_head)
@@ -166,16 +165,17 @@ class _Run:
         )
 
         def answer(indices: NDArray[np.int64], phase: Phase) -> NDArray[np.float32]:
-            found = extracted(indices, self.recipe.answer_views, phase)
-            return self.mean_of_views(loop, self.inputs.in_order(found, indices))
+            found = self.inputs.of(indices, self.recipe.answer_views, phase)
+            views = taken(loop, found.top) if found.top else found.head
+            return self.mean_of_views(loop, self.inputs.in_order(views, indices))
 
         validation_probabilities = self.mean_of_views(loop, validation)
         val_loss, val_accuracy, _ = quality(validation_probabilities, validation)
         return Trained(
             model=model,
             weights=self.weights,
-            engine=frozen.engine,
-            precision=frozen.precision,
+            engine=extracted.engine,
+            precision=extracted.precision,
             feature_size=len(mean),
             cached_features=self.cached_features,
             best_epoch=fitted.best_epoch,
@@ -237,21 +237,28 @@ class _Run:
         return fitted, loop
 
     def fine_tune(
-        self, head: "keras.Sequential", base: "keras.Model", before: Fitted | None
+        self,
+        head: "keras.Sequential",
+        base: "keras.Model",
+        before: Fitted | None,
+        extracted: Extracted,
     ) -> tuple[Fitted, Loop, Examples]:
         recipe = self.recipe
-        extracted = self.inputs.boundary(self.pool, self.recipe.labelled_views, "features")
-        training, validation = self.split(extracted)
         policy = top_policy(base, recipe)
         tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
-        steps = max(len(training) // recipe.fine_tune_batch_size, 1)
+        steps = max(len(self.dataset.train) // recipe.fine_tune_batch_size, 1)
         optimizer = make_optimizer(
             recipe,
             peak=recipe.fine_tune_rate,
             decay=recipe.fine_tune_weight_decay,
             steps=steps * recipe.fine_tune_epochs,
+            # Adam's first steps are as long as its last whatever the gradient is, which would
+            # throw away what the blocks know.
+            warmup_steps=steps // 2,
         )
-        loop = Loop(top, optimizer, recipe.label_smoothing, self.classes)
+        mixing = Mixing(recipe.fine_tune_mixup, recipe.fine_tune_shift, recipe.seed)
+        loop = Loop(top, optimizer, recipe.label_smoothing, self.classes, mixing)
+        training, validation = self.split(taken(loop, extracted.top))
         started = time.monotonic()
         saved = self.saved_in("fine-tune")
         epochs_before = before.epochs if before else 0
@@ -278,9 +285,9 @@ class _Run:
         base.set_weights(tuned.get_weights())
         return fitted, loop, validation
 
-    def split(self, extracted: Extracted) -> tuple[Examples, Examples]:
-        """Return training and validation examples; the extracted rows follow the pool."""
-        by_view = dict(zip(self.recipe.labelled_views, extracted.views, strict=True))
+    def split(self, views: tuple[batches.View, ...]) -> tuple[Examples, Examples]:
+        """Return training and validation examples; the rows of `views` follow the pool."""
+        by_view = dict(zip(self.recipe.labelled_views, views, strict=True))
 
         def part(indices: NDArray[np.int64], chosen: Views) -> Examples:
             rows = np.searchsorted(self.pool, indices)
@@ -297,3 +304,8 @@ class _Run:
         answers = [loop.probabilities(examples, view) for view in range(len(examples.views))]
         mean: NDArray[np.float32] = np.mean(answers, axis=0, dtype=np.float32)
         return mean
+
+
+def taken(loop: Loop, views: tuple[batches.View, ...]) -> tuple[batches.View, ...]:
+    """Return of each view those arrays that the loop's model takes; they come first."""
+    return tuple(view[: len(loop.model.inputs)] for view in views)
