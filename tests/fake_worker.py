@@ -15,6 +15,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from tl_core.errors import TransferLabError
+from tl_core.files import write_text
 from tl_core.runs.worker import work_on
 
 def work(run, reporter):
@@ -32,12 +33,22 @@ def work(run, reporter):
         raise ZeroDivisionError("a secret")
     if kind == "large":
         raise MemoryError
+    if kind == "hungry":
+        held = bytearray(400_000_000)
+        time.sleep(60)
+    if kind == "absent" and not Path(run.recipe.dataset.partition(":")[2]).exists():
+        raise TransferLabError("There is no such folder.")
     total = run.recipe.epochs
+    saved = run.folder / "checkpoint.npz"
+    first = int(saved.read_text()) if saved.exists() else 0
     reporter.expect({"head": total * 0.02}, {})
     reporter.begin("head", total, "images")
-    for done in range(total):
+    reporter.go_on(first, first)
+    for done in range(first + 1, total + 1):
         time.sleep(0.02)
-        reporter.advance(done + 1, loss=1.0, accuracy=0.5)
+        reporter.advance(done, epoch=done - 0.5, loss=1.0, accuracy=0.5)
+        reporter.epoch(done, loss=1.0, accuracy=0.5)
+        write_text(saved, str(done))
     write("end")
 
 work_on(Path(sys.argv[1]), work)

@@ -1,10 +1,11 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from app_pages import calm, charts, open_page, texts
 from run_folders import write_run
 
-from tl_core.runs.store import list_runs
+from tl_core.runs.store import get_run, list_runs
 from tl_core.training.recipe import Recipe
 
 Journal = Callable[[], list[list[str]]]
@@ -92,3 +93,16 @@ def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
     page = open_page("1_Train", view="Live")
     assert [sent["alt"].split()[0] for sent in charts(page)] == ["Loss", "Accuracy"]
     assert "demo data" in texts(page)
+
+
+def test_a_run_that_ended_too_early_is_resumed_with_a_click(journal: Journal) -> None:
+    now = time.time()
+    stopped = write_run("20261122-0741-vgg16-frozen-3f2a", state="stopped", created=now)
+    write_run("20261122-0742-mobilenet_v2-frozen-3f2b", state="finished", created=now)
+    page = open_page("1_Train", view="Live")
+    assert [b.key for b in page.button if (b.key or "").startswith("resume_")] == [
+        f"resume_{stopped.id}"
+    ]
+    page.button(key=f"resume_{stopped.id}").click().run()
+    calm(page)
+    assert get_run(stopped.id).active or get_run(stopped.id).status.state == "finished"

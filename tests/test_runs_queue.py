@@ -13,6 +13,7 @@ from run_folders import write_run
 from tl_core.errors import TransferLabError
 from tl_core.runs import bin, dispatcher, queue
 from tl_core.runs.documents import State
+from tl_core.runs.environment import environment_of
 from tl_core.runs.locks import is_held, queue_lock, worker_lock
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.worker import work_on
@@ -259,7 +260,7 @@ def test_the_worker_gets_its_submitters_folders(journal, tmp_path, monkeypatch):
     run = queue.submit(recipe())
     monkeypatch.delenv("TL_DATA_DIR")
     monkeypatch.setenv("TL_WEIGHTS_DIR", "/elsewhere")
-    environment = queue.environment_of(run)
+    environment = environment_of(run.folder)
     assert environment["TL_DATA_DIR"] == str(tmp_path / "data")
     assert "TL_WEIGHTS_DIR" not in environment
     assert environment["TL_CACHE_LIMIT_GB"] == "3"

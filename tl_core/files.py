@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_WRITING = ".writing-"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -15,7 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     like `path`, since some writers choose a format by the ending.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{secrets.token_hex(4)}-{path.name}")
+    temporary = path.with_name(f"{_WRITING}{secrets.token_hex(4)}-{path.name}")
     # Unlike `mkstemp` this leaves it to the user who else may read the file.
     temporary.touch(exist_ok=False)
     try:
@@ -25,6 +27,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what processes that were killed were writing in `folder`; nobody may be writing."""
+    for path in folder.glob(f"{_WRITING}*"):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

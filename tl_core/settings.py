@@ -20,6 +20,7 @@ class Settings:
     keras_home: Path
     workers: int
     cache_bytes: int
+    memory_bytes: int | None
 
     @property
     def runs(self) -> Path:
@@ -38,12 +39,13 @@ def settings() -> Settings:
     Reads `TL_ARTIFACTS_DIR` (default: `artifacts/` of this checkout, or of the working folder when
     the package was installed elsewhere), `TL_RECORDED_DIR` (default: `artifacts/recorded/` of the
     same, as recorded runs come with the checkout wherever runs made here lie), `TL_DATA_DIR`,
-    `TL_WEIGHTS_DIR`, `KERAS_HOME` and `TL_WORKERS` (runs trained at the same time, default 1) and
-    `TL_CACHE_LIMIT_GB` (what cached features may take on disk, default 20).
+    `TL_WEIGHTS_DIR`, `KERAS_HOME`, `TL_WORKERS` (runs trained at the same time, default 1),
+    `TL_CACHE_LIMIT_GB` (what cached features may take on disk, default 20) and `TL_MEMORY_LIMIT`
+    (gigabytes of memory that a run may hold, default none).
 
     Raises:
         TransferLabError: `TL_WORKERS` is not a whole number of at least 1, or
-            `TL_CACHE_LIMIT_GB` is not a number above 0.
+            `TL_CACHE_LIMIT_GB` or `TL_MEMORY_LIMIT` is not a number above 0.
     """
     home = CHECKOUT if (CHECKOUT / "app.py").exists() else Path.cwd()
     workers = os.environ.get("TL_WORKERS", "1")
@@ -59,6 +61,7 @@ def settings() -> Settings:
         keras_home=_path("KERAS_HOME") or Path.home() / ".keras",
         workers=int(workers),
         cache_bytes=_gigabytes("TL_CACHE_LIMIT_GB", "20"),
+        memory_bytes=_gigabytes("TL_MEMORY_LIMIT") if os.environ.get("TL_MEMORY_LIMIT") else None,
     )
 
 
@@ -67,7 +70,7 @@ def _path(variable: str) -> Path | None:
     return Path(value).expanduser().absolute() if value else None
 
 
-def _gigabytes(variable: str, default: str) -> int:
+def _gigabytes(variable: str, default: str = "") -> int:
     value = os.environ.get(variable, "") or default
     try:
         size = float(value)

@@ -50,8 +50,9 @@ def _view(going: bool) -> None:
     with sentences():
         queue.refresh()
         runs = shown_runs()
-        if going and not any(run.active for run in runs):
-            # The whole page once more, so that it stops looking and shows what there is to do now.
+        if going != any(run.active for run in runs):
+            # The whole page once more, so that it stops looking or begins to, and shows what there
+            # is to do now.
             st.rerun()
         for run in runs:
             _card(run)
@@ -85,6 +86,16 @@ def _card(run: Run) -> None:
                     icon=":material/stop_circle:",
                     key=f"stop_{run.id}",
                     on_click=_stop,
+                    args=(run.id,),
+                )
+            elif status.state in queue.RESUMABLE:
+                st.space("stretch")
+                st.button(
+                    "Resume",
+                    icon=":material/play_circle:",
+                    key=f"resume_{run.id}",
+                    help="Go on from the last finished epoch.",
+                    on_click=_resume,
                     args=(run.id,),
                 )
         if status.state in ("running", "stopping"):
@@ -123,3 +134,8 @@ def _took(run: Run) -> str:
 def _stop(run_id: str) -> None:
     with sentences():
         queue.stop(get_run(run_id))
+
+
+def _resume(run_id: str) -> None:
+    with sentences():
+        queue.resume(get_run(run_id))

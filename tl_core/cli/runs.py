@@ -1,6 +1,5 @@
 """`tl runs`, `tl show` and `tl stop`: the runs there are."""
 
-import time
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from tl_core.runs import queue
 from tl_core.runs.bin import binned
 from tl_core.runs.recorded import find_run
 from tl_core.runs.store import Run, get_run, list_runs
-from tl_core.runs.summary import summary
+from tl_core.runs.summary import seconds_of, summary
 
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run, or how its name begins or ends.")
@@ -79,14 +78,13 @@ def _row(run: Run) -> tuple[object, ...]:
     if run.problem is not None:
         return run.id, "unreadable", run.problem, *[NOTHING] * 5
     status, figures = run.status, run.figures
-    end = status.ended or time.time()
     return (
         run.id,
         state(run),
         DEMO if run.recipe.dataset == "demo" else run.recipe.dataset,
         proportion(figures.top1 if figures else None),
         share(figures.top5.value if figures else None),
-        duration(end - status.started if status.started else None),
+        duration(seconds_of(run).get("total")),
         moment(status.created),
         called(run),
     )

@@ -1,4 +1,4 @@
-"""`tl train`: ask for a run and see it through."""
+"""`tl train` and `tl resume`: ask for a run, or for the rest of one, and see it through."""
 
 from typing import Annotated
 
@@ -9,27 +9,40 @@ from tl_core.cli.describe import print_run
 from tl_core.cli.follow import follow
 from tl_core.cli.output import Json, err, out, print_json
 from tl_core.cli.recipe_options import takes_recipe
-from tl_core.runs.queue import stop, submit
+from tl_core.cli.runs import RunName
+from tl_core.runs import queue
 from tl_core.runs.store import Run, get_run
 from tl_core.runs.summary import summary
 from tl_core.training.recipe import Recipe
 
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Return at once; the run goes on by itself.")
+]
+
 
 @app.command()
 @takes_recipe
-def train(
-    recipe: Recipe,
-    as_json: Json = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Return at once; the run goes on by itself.")
-    ] = False,
-) -> None:
+def train(recipe: Recipe, as_json: Json = False, detach: Detach = False) -> None:
     """Train a head on a pretrained network and measure it on the test set.
 
     The run is put in the queue and goes on if this command is ended by anything but Ctrl-C, which
     stops it.
     """
-    run = submit(recipe)
+    _show(queue.submit(recipe), as_json, detach)
+
+
+@app.command()
+def resume(run: RunName, as_json: Json = False, detach: Detach = False) -> None:
+    """Go on with a run that was stopped, interrupted or failed.
+
+    It goes on in its folder, from its last finished epoch or the last finished part of its
+    features, and ends as it would have ended without the break.
+    """
+    queue.refresh()
+    _show(queue.resume(get_run(run)), as_json, detach)
+
+
+def _show(run: Run, as_json: bool, detach: bool) -> None:
     if not detach:
         run = _see_through(run)
     if as_json:
@@ -48,6 +61,6 @@ def _see_through(run: Run) -> Run:
         return follow(run)
     except KeyboardInterrupt as interrupt:
         if get_run(run.id).active:
-            stop(run)
-            err().print(f"Asked run {run.id} to stop; what it has so far stays in its folder.")
+            queue.stop(run)
+            err().print(f"Asked run {run.id} to stop; `tl resume {run.id}` goes on.")
         raise typer.Exit(130) from interrupt

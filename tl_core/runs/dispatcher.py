@@ -6,19 +6,22 @@ If it is killed its workers go on, and the next look at the runs starts another.
 """
 
 import logging
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from tl_core.errors import TransferLabError
 from tl_core.runs.documents import State
+from tl_core.runs.environment import environment_of
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, take, worker_lock
 from tl_core.runs.memory import oom_kills
-from tl_core.runs.queue import bury, environment_of, sweep, write_status
+from tl_core.runs.queue import bury, record_end, sweep, tidy
 from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs, waiting_runs
 from tl_core.settings import settings
 
@@ -87,10 +90,17 @@ class _Dispatcher:
         return bool(waiting or busy)
 
     def _start(self, run: Run) -> None:
-        with (run.folder / LOG).open("ab") as log:
+        try:
+            log = (run.folder / LOG).open("ab")
+        except OSError as error:
+            # One folder that cannot be written to keeps no other run waiting.
+            message = f"{run.folder} cannot be written to ({error.strerror}); change that and "
+            record_end(run, "failed", message + "resume the run.", "permission")
+            return
+        with log:
             process = subprocess.Popen(
                 [*self._worker, str(run.folder)],
-                env=environment_of(run),
+                env=environment_of(run.folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -105,22 +115,21 @@ class _Dispatcher:
             _log.info("%s: worker ended with %s", child.run.id, child.process.returncode)
             run = Run(child.run.id, child.run.folder)
             state = _state(run)
-            if state == "queued" and child.process.returncode:
+            claimed = state is not None and run.status.pid == child.process.pid
+            if state == "queued" and child.process.returncode and not claimed:
                 # The worker could not even claim the run; asked again it would fail again. One
-                # that ended well found the run held or moved on, which is no failure.
-                write_status(
-                    run,
-                    state="failed",
-                    ended=time.time(),
-                    message="The worker process could not start; log.txt of the run says why.",
-                    code="no-worker",
-                )
+                # that ended well found the run held or moved on, which is no failure, and one
+                # that claimed it has been followed by somebody who resumed it.
+                message = "The worker process could not start; log.txt of the run says why."
+                record_end(run, "failed", message, "no-worker")
             elif state in ("running", "stopping"):
-                killed = child.process.returncode == -9 and oom_kills() > child.oom_kills
-                bury(run, out_of_memory=killed)
+                bury(run, out_of_memory=_ran_out_of_memory(child))
+            if not Run(run.id, run.folder).active:
+                tidy(run.folder)
 
     def _enforce_stop(self, run: Run) -> None:
         if not (run.folder / STOP_REQUEST).exists():
+            self._stop_seen.pop(run.id, None)
             return
         seen = self._stop_seen.setdefault(run.id, time.monotonic())
         if time.monotonic() - seen < STOP_GRACE:
@@ -134,13 +143,22 @@ class _Dispatcher:
         _kill(run)
 
 
+def _ran_out_of_memory(child: _Child) -> bool:
+    if child.process.returncode == -signal.SIGABRT:
+        # What C++ says before it gives up.
+        return "bad_alloc" in child.run.log()[-5000:]
+    return child.process.returncode == -signal.SIGKILL and oom_kills() > child.oom_kills
+
+
 def _kill(run: Run) -> None:
     status = run.status
-    if status.pid is None or status.pid_created is None or not is_held(worker_lock(run.folder)):
+    if status.pid is None or not is_held(worker_lock(run.folder)):
         return
     try:
         process = psutil.Process(status.pid)
-        if abs(process.create_time() - status.pid_created) < 1:
+        # The number may be of another machine that shares the folder; when a process began cannot
+        # tell, since that changes with the clock.
+        if any(Path(argument).name == run.id for argument in process.cmdline()):
             process.kill()
     except psutil.NoSuchProcess:
         return

@@ -21,7 +21,10 @@ class Status(_Document):
     """`status.json`: where a run stands. Times are Unix seconds; `share` runs from 0 to 1.
 
     `place` orders the runs that wait, the lowest first: a number given out with the queue locked,
-    since a clock can be set back. A `held` run waits until it is released.
+    since a clock can be set back. A `held` run waits until it is released. `seconds` is what each
+    phase took by a clock that nobody sets, training up to its last epoch: what a break undid is
+    not in it. `notes` is what the run's user should know. `pid_created` was written by earlier
+    versions.
     """
 
     version: Literal[1] = 1
@@ -36,6 +39,8 @@ class Status(_Document):
     seconds_left: float | None = None
     message: str | None = None
     code: str | None = None
+    seconds: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
     pid: int | None = None
     pid_created: float | None = None
 
@@ -82,8 +87,9 @@ class MetricsLine(_Document):
     """One line of `metrics.jsonl`.
 
     `kind` is `step` while training goes on and `epoch` at the end of each epoch; `time` is seconds
-    since the run started, `epoch` counts through head and fine-tuning alike and has a fraction on
-    a `step` line. Accuracies in 0..1. `share` and `seconds_left` are of the whole run.
+    since the run started, without breaks; `epoch` counts through head and fine-tuning alike and
+    has a fraction on a `step` line. Accuracies in 0..1. `share` and `seconds_left` are of the
+    whole run.
     """
 
     kind: Literal["step", "epoch"]

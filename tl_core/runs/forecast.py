@@ -12,15 +12,17 @@ class Forecast:
     """Share done and seconds left of a run, once it is known what its phases may take.
 
     A phase at work is judged by its own pace once 2 % of it is done, and the phases to come by how
-    the expectation has held in the phases so far. The share never falls.
+    the expectation has held in the phases so far. The share begins at
+    `share`, which a run that was broken off had reached, and never falls.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 0.0) -> None:
         self._expected: dict[Phase, float] = {}
         self._taken: dict[Phase, float] = {}
         self._phase: Phase | None = None
         self._before = 0.0
-        self._share = 0.0
+        self._earlier = 0.0
+        self._share = share
 
     def expect(self, expected: Mapping[Phase, float]) -> None:
         """Take the seconds that each phase of the run is thought to take."""
@@ -30,6 +32,11 @@ class Forecast:
         """Turn to `phase`, for the first time or again; the one before is over for now."""
         self._phase = phase
         self._before = self._taken.setdefault(phase, 0.0)
+        self._earlier = 0.0
+
+    def go_on(self, seconds: float) -> None:
+        """Count `seconds` before a break for what is done of the phase at work."""
+        self._earlier = seconds
 
     def update(self, seconds: float, fraction: float) -> tuple[float, float | None]:
         """Return (share done, seconds left) `seconds` after `begin`, with `fraction` of it done.
@@ -37,6 +44,7 @@ class Forecast:
         Nothing is done and nothing known of what is left before `expect` was called.
         """
         assert self._phase is not None, "begin comes first"
+        seconds += self._earlier
         self._taken[self._phase] = self._before + seconds
         if not self._expected:
             return 0.0, None

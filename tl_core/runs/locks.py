@@ -6,6 +6,7 @@ everybody else knows that they do: unlike a process number, a lock cannot be tak
 outlive its holder, or be misread after the clock was changed.
 """
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,9 +72,23 @@ def take(lock: FileLock) -> bool:
 
 def is_held(lock: FileLock) -> bool:
     """Return whether a living process holds `lock`; call it under `queue_lock`."""
-    if not Path(lock.lock_file).exists():
+    path = Path(lock.lock_file)
+    if not path.exists():
         return False
-    if not take(lock):
-        return True
-    lock.release()
+    try:
+        free = take(lock)
+    except OSError:
+        # On a file system that is read-only by now a process may still hold what it once took.
+        return _is_locked(path)
+    if free:
+        lock.release()
+    return not free
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False

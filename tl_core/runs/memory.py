@@ -1,20 +1,65 @@
-"""Memory a process used, and whether the system ended one for want of it."""
+"""Memory a process used, a bound to it, and whether the system ended one for want of it."""
 
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+_LOOK = 0.1
+
+_this = psutil.Process()
 
 
 def peak_memory() -> int:
     """Return the most memory this process has held so far, in bytes."""
     if sys.platform == "win32":
-        import psutil
-
         return int(psutil.Process().memory_info().peak_wset)
     import resource
 
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def memory() -> int:
+    """Return the memory that this process alone holds, in bytes.
+
+    Files mapped from the disk, as cached features are, are not in it: the system takes their
+    memory back whenever it is wanted.
+    """
+    used = _this.memory_info()
+    return int(used.rss - getattr(used, "shared", 0))
+
+
+@contextmanager
+def bounded(limit: int | None, over: Callable[[int, int], None]) -> Iterator[None]:
+    """Call `over` with the memory held and the limit, in a thread, as soon as it holds more.
+
+    A limit that the system sets on a process' addresses is none on its memory, since TensorFlow
+    reserves far more of them than it uses, and ends the process without a word besides.
+    """
+    if limit is None:
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK):
+            used = memory()
+            if used > limit:
+                over(used, limit)
+                return
+
+    thread = threading.Thread(target=watch, name="memory", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def oom_kills(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:

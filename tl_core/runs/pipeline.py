@@ -14,7 +14,8 @@ from tl_core.runs.documents import Outcome, WeightsInfo
 from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
-from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
+from tl_core.runs.store import CHECKPOINT, EVALUATION, OUTCOME, PREDICTIONS, Run
+from tl_core.training.checkpoint import Checkpoint
 from tl_core.training.data import open_data
 from tl_core.training.estimate import Estimate, estimate
 from tl_core.training.train import Trained, prepare, train
@@ -44,7 +45,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     )
     reporter.start()
     prepare()
-    trained = train(recipe, dataset, reporter)
+    trained = train(recipe, dataset, reporter, Checkpoint(run.folder / CHECKPOINT))
     probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]
 

@@ -4,7 +4,6 @@ A run folder's `status.json` has one writer at a time: whoever holds the queue l
 lives on the run, and its worker from the moment it claimed the run until it ends.
 """
 
-import json
 import logging
 import os
 import secrets
@@ -16,27 +15,34 @@ from pathlib import Path
 
 from tl_core.data.sources import FOLDER
 from tl_core.errors import TransferLabError
-from tl_core.files import write_text
-from tl_core.runs.documents import ACTIVE, Status
+from tl_core.files import remove_unfinished, write_text
+from tl_core.runs import environment, reserve
+from tl_core.runs.documents import ACTIVE, State, Status
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, worker_lock
-from tl_core.runs.store import RECIPE, STATUS, STOP_REQUEST, Run, list_runs, waiting_runs
+from tl_core.runs.store import (
+    RECIPE,
+    STATUS,
+    STOP_REQUEST,
+    Run,
+    list_runs,
+    presume,
+    waiting_runs,
+)
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
 
-ENVIRONMENT = "environment.json"
-
 OUT_OF_MEMORY = (
     "There was not enough memory; choose a smaller batch, input size or backbone, or end other "
-    "programs."
+    "programs and resume it."
 )
 _INTERRUPTED = (
     "The process that trained it ended without a word: it was killed, or the machine went down."
 )
 
+RESUMABLE: frozenset[State] = frozenset({"stopped", "interrupted", "failed"})
+
 BUILDING, DELETING = ".building-", ".deleting-"
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
-_FOLDERS = ("TL_DATA_DIR", "TL_WEIGHTS_DIR", "KERAS_HOME")
-_SUBMITTED = (*_FOLDERS, "TL_CACHE_LIMIT_GB")
 
 _log = logging.getLogger(__name__)
 _started: list[subprocess.Popen[bytes]] = []
@@ -55,10 +61,7 @@ def submit(recipe: Recipe) -> Run:
         try:
             run = _write_run(_with_whole_path(recipe))
         except OSError as error:
-            raise TransferLabError(
-                f"Cannot store a run in {settings().runs} ({error.strerror}); make room or make "
-                "it writable, or set TL_ARTIFACTS_DIR to another folder."
-            ) from error
+            raise _not_stored(error) from error
         ensure_dispatcher()
     return run
 
@@ -77,11 +80,38 @@ def stop(run: Run) -> Run:
         if state == "queued":
             message = "Stopped while waiting."
             write_status(run, state="stopped", held=False, ended=time.time(), message=message)
+            reserve.give_back(run.folder)
         elif state not in ACTIVE:
             raise TransferLabError(f"Run {run.id} is {state}; there is nothing to stop.")
         elif not bury(run):
             (run.folder / STOP_REQUEST).touch()
             ensure_dispatcher()
+    return again(run)
+
+
+def resume(run: Run) -> Run:
+    """Put a run that ended too early back into the queue, behind those that wait; return it anew.
+
+    It keeps its folder and what it has, and goes on from the last finished epoch, or from the last
+    finished part of its features. The settings in force now count, where there are any.
+
+    Raises:
+        TransferLabError: the run is finished, waits or is at work, or its folder cannot be written.
+    """
+    with queue_lock():
+        run = again(run)
+        status = run.status
+        if status.state not in RESUMABLE:
+            raise TransferLabError(f"Run {run.id} is {status.state}; there is nothing to resume.")
+        try:
+            (run.folder / STOP_REQUEST).unlink(missing_ok=True)
+            reserve.set_aside(run.folder)
+            environment.store(run.folder)
+            queued = {"state": "queued", "place": last_place(), "held": False, "ended": None}
+            write_status(run, **queued, message=None, code=None)
+        except OSError as error:
+            raise _not_stored(error) from error
+        ensure_dispatcher()
     return again(run)
 
 
@@ -100,11 +130,16 @@ def refresh() -> None:
     """Bring the stored states up to date: a run whose worker is gone is interrupted, or stopped.
 
     Also sees that a dispatcher is there if anything is left to do. Cheap, and meant to be called
-    by everybody who is about to show runs. Does nothing where the runs folder cannot be written:
-    then nothing can be at work in it either.
+    by everybody who is about to show runs. Where the runs folder cannot be written, what it finds
+    holds for this process alone.
     """
     runs = settings().runs
-    if not os.access(runs, os.W_OK) or not any(run.active for run in list_runs()):
+    if not os.access(runs, os.W_OK):
+        for run in list_runs():
+            if run.active and not run.waits:
+                bury(run)
+        return
+    if not any(run.active for run in list_runs()):
         return
     with queue_lock():
         active = [run for run in list_runs() if run.active]
@@ -125,7 +160,30 @@ def write_status(run: Run, **changes: object) -> None:
     """
     status = again(run).status
     changed = Status.model_validate({**status.model_dump(), **changes})
-    write_text(run.folder / STATUS, changed.model_dump_json(indent=1))
+    reserve.write_last(run.folder / STATUS, changed.model_dump_json(indent=1))
+    presume(run, status, None)
+
+
+def record_end(run: Run, state: State, message: str, code: str | None) -> None:
+    """Record the end of a `run` that no worker lives on, and tidy up after it.
+
+    Where its folder cannot be written, the end is known to this process alone, so that a run that
+    is over is never seen at work. Call it under the queue lock.
+    """
+    end = {"state": state, "message": message, "code": code}
+    changes = {**end, "ended": time.time(), "seconds_left": None}
+    try:
+        write_status(run, **changes)
+        tidy(run.folder)
+    except OSError as error:
+        _log.warning("%s is %s, which cannot be stored: %s", run.id, state, error)
+        presume(run, run.status, run.status.model_copy(update=changes))
+
+
+def tidy(folder: Path) -> None:
+    """Delete what a run that is over leaves in its folder beside its documents."""
+    reserve.give_back(folder)
+    remove_unfinished(folder)
 
 
 def bury(run: Run, *, out_of_memory: bool = False) -> bool:
@@ -137,31 +195,19 @@ def bury(run: Run, *, out_of_memory: bool = False) -> bool:
     if is_held(worker_lock(run.folder)):
         return False
     if (run.folder / STOP_REQUEST).exists():
-        end = {"state": "stopped", "message": "Stopped.", "code": None}
+        record_end(run, "stopped", "Stopped.", None)
     elif out_of_memory:
-        end = {"state": "failed", "message": OUT_OF_MEMORY, "code": "out-of-memory"}
+        record_end(run, "failed", OUT_OF_MEMORY, "out-of-memory")
     else:
-        end = {"state": "interrupted", "message": _INTERRUPTED, "code": "interrupted"}
-    write_status(run, **end, ended=time.time(), seconds_left=None)
+        record_end(run, "interrupted", _INTERRUPTED, "interrupted")
     return True
 
 
-def environment_of(run: Run) -> dict[str, str]:
-    """Return the environment for the worker of `run`: this one, with its submitter's settings."""
-    try:
-        submitted = json.loads((run.folder / ENVIRONMENT).read_text(encoding="utf-8"))
-        settled = {name: str(submitted[name]) for name in _SUBMITTED if name in submitted}
-    except (OSError, ValueError, TypeError) as error:
-        _log.warning("%s: taking the dispatcher's own settings (%s)", run.id, error)
-        return dict(os.environ)
-    others = {name: value for name, value in os.environ.items() if name not in _SUBMITTED}
-    return others | settled
-
-
-def _own_settings() -> dict[str, str]:
-    own = {name: os.environ[name] for name in _SUBMITTED if os.environ.get(name)}
-    paths = {name: Path(own[name]).expanduser().absolute() for name in _FOLDERS if name in own}
-    return own | {name: str(path) for name, path in paths.items()}
+def _not_stored(error: OSError) -> TransferLabError:
+    return TransferLabError(
+        f"Cannot store a run in {settings().runs} ({error.strerror}); make room or make "
+        "it writable, or set TL_ARTIFACTS_DIR to another folder."
+    )
 
 
 def _with_whole_path(recipe: Recipe) -> Recipe:
@@ -186,7 +232,8 @@ def _write_run(recipe: Recipe) -> Run:
         write_text(building / RECIPE, recipe.model_dump_json(indent=1))
         status = Status(state="queued", created=now, place=last_place())
         write_text(building / STATUS, status.model_dump_json(indent=1))
-        write_text(building / ENVIRONMENT, json.dumps(_own_settings(), indent=1))
+        environment.store(building)
+        reserve.set_aside(building)
         building.rename(folder)
     except OSError:
         shutil.rmtree(building)

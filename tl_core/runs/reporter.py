@@ -1,17 +1,24 @@
 """What a run tells the world while it works: its status, its metrics, its log; and hears: stop."""
 
 import logging
+import os
+import threading
 import time
 from collections.abc import Mapping
+from typing import TextIO
 
 from tl_core.errors import Stopped
 from tl_core.files import write_text
 from tl_core.progress import PHASE_TITLES, PHASES, Phase, Progress
 from tl_core.runs.documents import MetricsLine, State, Status
 from tl_core.runs.forecast import Forecast
+from tl_core.runs.reserve import write_last
 from tl_core.runs.store import METRICS, STATUS, STOP_REQUEST, Run
 
 TRAINING: frozenset[Phase] = frozenset({"head", "fine-tune"})
+
+# What these phases made outlives a break, and so do the seconds it took.
+_LASTING: tuple[Phase, ...] = ("features", "head", "fine-tune")
 
 _INTERVAL = 0.25
 
@@ -22,7 +29,9 @@ class Reporter(Progress):
     """Writes `status.json` and `metrics.jsonl` of a run, each at most four times a second.
 
     Every call raises `Stopped` once a stop was asked for. `seconds` holds what each phase took so
-    far, with `start` for everything before the first one, and `notes` what `note` was told.
+    far, with `start` for everything before the first one, and `notes` what `note` was told; both
+    go on from what a run that was broken off has in its status. `end` may be called by another
+    thread.
     """
 
     def __init__(self, run: Run) -> None:
@@ -32,16 +41,22 @@ class Reporter(Progress):
         self._phase: Phase | None = None
         self._phase_started = self._started
         self._total, self._unit = 1, ""
-        self._steps = 0
-        self._step = 0
-        self._seconds: dict[str, float] = {}
-        self._notes: list[str] = []
+        self._steps: dict[Phase, int] = {}
+        self._epoch_seconds = 0.0
+        before = run.status.seconds
+        self._broken_off = bool(before)
+        self._seconds: dict[str, float] = {p: before[p] for p in _LASTING if p in before}
+        self._notes = list(run.status.notes)
         self._written = {METRICS: -_INTERVAL, STATUS: -_INTERVAL}
-        self._forecast = Forecast()
-        self._share = 0.0
+        self._share = run.status.share if self._broken_off else 0.0
+        self._forecast = Forecast(self._share)
         self._left: float | None = None
         self._batch: dict[Phase, int] = {}
-        self._metrics = (run.folder / METRICS).open("a", encoding="utf-8", buffering=1)
+        self._begun: set[Phase] = set()
+        self._gone_on = False
+        self._writing = threading.Lock()
+        self._ended = False
+        self._metrics = self._open_metrics()
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -72,19 +87,41 @@ class Reporter(Progress):
         if phase != self._phase:
             _log.info("%s", PHASE_TITLES[phase])
         self._leave()
+        again = phase in self._begun
+        self._begun.add(phase)
         self._phase = phase
-        self._steps = self._step
+        self._epoch_seconds = self._in_phase()
         self._forecast.begin(phase)
+        if phase == "features" and not again:
+            self._forecast.go_on(self._epoch_seconds)
         self._total, self._unit = max(total, 1), unit
         self._judge(0)
         self._write_status(f"{PHASE_TITLES[phase]} …")
+
+    def go_on(self, done: int, epoch: int) -> None:
+        """Drop what an earlier process reported of epochs after this one, and count on from it."""
+        assert self._phase is not None, "begin comes first"
+        if self._gone_on:
+            # Only the first training of a process can meet the lines of another.
+            return
+        self._gone_on = True
+        lines = self._drop_lines_after(epoch)
+        self._steps = {line.phase: line.step for line in lines if line.phase != self._phase}
+        self._steps[self._phase] = self._count(done)
+        for phase in TRAINING - {line.phase for line in lines}:
+            self._seconds.pop(phase, None)
+        if lines:
+            self._started = time.monotonic() - lines[-1].time
+        self._epoch_seconds = self._in_phase()
+        self._forecast.go_on(self._epoch_seconds)
+        self._write_status(f"{PHASE_TITLES[self._phase]} …")
 
     def advance(self, done: int, **figures: float) -> None:
         """Write a line of metrics while training, and the status; both if it is time again."""
         self._check()
         self._judge(done)
         if self._phase in TRAINING:
-            self._step = self._steps + -(-done // self._batch.get(self._phase, 1))
+            self._steps[self._phase] = self._count(done)
             if self._is_time(METRICS):
                 self._write_line(self._line("step", figures))
         if self._is_time(STATUS):
@@ -94,7 +131,10 @@ class Reporter(Progress):
         """Write the line of a finished epoch."""
         self._check()
         seconds = figures.pop("seconds", None)
+        self._epoch_seconds = self._in_phase()
         self._write_line(self._line("epoch", {**figures, "epoch": float(epoch)}))
+        # A checkpoint that outlived a loss of power without this line would leave a gap.
+        os.fsync(self._metrics.fileno())
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         _log.info("epoch %d%s: %s", epoch, f" ({seconds:.1f} s)" if seconds else "", shown)
 
@@ -107,25 +147,54 @@ class Reporter(Progress):
 
     def end(self, state: State, message: str | None, code: str | None) -> None:
         """Record how the run ended; nothing is reported afterwards."""
-        self._leave()
-        self._metrics.close()
-        self._status = self._status.model_copy(
-            update={
-                "state": state,
-                "ended": time.time(),
-                "phase": self._phase,
-                "share": 1.0 if state == "finished" else self._share,
-                "seconds_left": None,
-                "message": message,
-                "code": code,
-            }
-        )
-        _log.info("%s", state if message is None else f"{state}: {message}")
-        write_text(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
+        with self._writing:
+            if self._ended:
+                return
+            self._ended = True
+            self._metrics.close()
+            self._status = self._status.model_copy(
+                update={
+                    "state": state,
+                    "ended": time.time(),
+                    "phase": self._phase,
+                    "share": 1.0 if state == "finished" else self._share,
+                    "seconds_left": None,
+                    "message": message,
+                    "code": code,
+                    "seconds": self._lasting_seconds(),
+                    "notes": self.notes,
+                }
+            )
+            _log.info("%s", state if message is None else f"{state}: {message}")
+            write_last(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
 
     def _check(self) -> None:
         if (self._run.folder / STOP_REQUEST).exists():
             raise Stopped("A stop was asked for.")
+
+    def _count(self, done: int) -> int:
+        assert self._phase is not None
+        return -(-done // self._batch.get(self._phase, 1))
+
+    def _open_metrics(self) -> TextIO:
+        return (self._run.folder / METRICS).open("a", encoding="utf-8", buffering=1)
+
+    def _drop_lines_after(self, epoch: int) -> list[MetricsLine]:
+        found = self._run.metrics()
+        kept = [line for line in found if line.epoch is not None and line.epoch <= epoch]
+        text = "".join(map(_as_text, kept))
+        path = self._run.folder / METRICS
+        if path.stat().st_size != len(text.encode()):
+            self._metrics.close()
+            write_text(path, text)
+            self._metrics = self._open_metrics()
+        return kept
+
+    def _lasting_seconds(self) -> dict[str, float]:
+        seconds = self.seconds
+        if self._phase in TRAINING:
+            seconds[self._phase] = self._epoch_seconds
+        return {name: round(value, 3) for name, value in seconds.items()}
 
     def _in_phase(self) -> float:
         before = self._seconds.get(self._phase or "start", 0.0)
@@ -150,7 +219,7 @@ class Reporter(Progress):
                 "kind": kind,
                 "phase": self._phase,
                 "time": round(time.monotonic() - self._started, 3),
-                "step": self._step,
+                "step": sum(self._steps.values()),
                 "share": round(self._share, 4),
                 "seconds_left": None if self._left is None else round(self._left, 1),
                 **figures,
@@ -159,7 +228,7 @@ class Reporter(Progress):
 
     def _write_line(self, line: MetricsLine) -> None:
         # One write a line: a reader sees whole lines, or one that lacks its end.
-        self._metrics.write(line.model_dump_json(exclude_none=True) + "\n")
+        self._metrics.write(_as_text(line))
         self._written[METRICS] = time.monotonic()
 
     def _sentence(self, done: int, figures: Mapping[str, float]) -> str:
@@ -170,13 +239,22 @@ class Reporter(Progress):
         return f"{PHASE_TITLES[self._phase]}: {counted}{rate}"
 
     def _write_status(self, message: str) -> None:
-        self._status = self._status.model_copy(
-            update={
-                "phase": self._phase,
-                "share": round(self._share, 4),
-                "seconds_left": None if self._left is None else round(self._left, 1),
-                "message": message,
-            }
-        )
-        write_text(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
+        with self._writing:
+            if self._ended:
+                return
+            self._status = self._status.model_copy(
+                update={
+                    "phase": self._phase,
+                    "share": round(self._share, 4),
+                    "seconds_left": None if self._left is None else round(self._left, 1),
+                    "message": message,
+                    "seconds": self._lasting_seconds(),
+                    "notes": self.notes,
+                }
+            )
+            write_text(self._run.folder / STATUS, self._status.model_dump_json(indent=1))
         self._written[STATUS] = time.monotonic()
+
+
+def _as_text(line: MetricsLine) -> str:
+    return line.model_dump_json(exclude_none=True) + "\n"

@@ -26,6 +26,7 @@ PREDICTIONS = "predictions.npz"
 EVALUATION = "evaluation.json"
 OUTCOME = "outcome.json"
 MODEL = "model.keras"
+CHECKPOINT = "checkpoint.npz"
 ABOUT = "about.json"
 STOP_REQUEST = "stop-requested"
 
@@ -60,6 +61,7 @@ class Run:
             TransferLabError: the document is missing or damaged (`problem` says so beforehand).
         """
         status = _read(self.folder / STATUS, Status)
+        status = _unwritten.get(_identity(self, status), status)
         if status.state == "running" and (self.folder / STOP_REQUEST).exists():
             return status.model_copy(update={"state": "stopping"})
         return status
@@ -189,6 +191,21 @@ class Run:
                 f"{second} of shape {labels.shape}; expected N×classes and N. Train it again."
             )
         return probabilities.astype(np.float32, copy=False), labels.astype(np.int64, copy=False)
+
+
+# The ends of runs whose folders cannot be written to, by folder, process and its start.
+_unwritten: dict[tuple[Path, int | None, float | None], Status] = {}
+
+
+def presume(run: Run, stored: Status, end: Status | None) -> None:
+    """Let `run`, stored as `stored`, be seen by this process as it ended; None: as it is stored."""
+    _unwritten.pop(_identity(run, stored), None)
+    if end is not None:
+        _unwritten[_identity(run, stored)] = end
+
+
+def _identity(run: Run, status: Status) -> tuple[Path, int | None, float | None]:
+    return run.folder, status.pid, status.started
 
 
 def list_runs() -> list[Run]:

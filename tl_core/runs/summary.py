@@ -44,7 +44,7 @@ def summary(run: Run) -> dict[str, Any]:
         "validation": _validation(outcome) if outcome else None,
         "epochs": outcome.epochs if outcome else None,
         "best_epoch": outcome.best_epoch if outcome else None,
-        "seconds": _seconds(run, outcome),
+        "seconds": seconds_of(run),
         "estimated_seconds": _estimated(outcome),
         "cost": outcome.cost.model_dump(exclude={"seconds"}) if outcome else None,
         "weights": outcome.weights.model_dump() if outcome else None,
@@ -105,13 +105,15 @@ def _validation(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _seconds(run: Run, outcome: Outcome | None) -> dict[str, float]:
-    if outcome:
-        seconds = outcome.cost.seconds
-        return {**seconds, "total": sum(seconds.values())}
-    if run.problem is None and run.status.started and run.status.ended:
-        return {"total": run.status.ended - run.status.started}
-    return {}
+def seconds_of(run: Run) -> dict[str, float]:
+    """Return what each phase of `run` took so far and their `total`; nothing if it is not known."""
+    if run.outcome:
+        seconds = run.outcome.cost.seconds
+    elif run.problem is None:
+        seconds = run.status.seconds
+    else:
+        seconds = {}
+    return {**seconds, "total": sum(seconds.values())} if seconds else {}
 
 
 def _estimated(outcome: Outcome | None) -> dict[str, float]:

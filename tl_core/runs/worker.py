@@ -2,19 +2,23 @@
 
 import errno
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import psutil
-
 from tl_core.errors import Stopped, TransferLabError
+from tl_core.files import remove_unfinished
+from tl_core.runs import reserve
 from tl_core.runs.documents import State
 from tl_core.runs.locks import queue_lock, take, worker_lock
-from tl_core.runs.queue import OUT_OF_MEMORY, write_status
+from tl_core.runs.memory import bounded
+from tl_core.runs.queue import OUT_OF_MEMORY, tidy, write_status
 from tl_core.runs.reporter import Reporter
-from tl_core.runs.store import LOG, Run
+from tl_core.runs.store import CHECKPOINT, LOG, Run
+from tl_core.settings import settings
 
 Work = Callable[[Run, Reporter], None]
 
@@ -30,20 +34,29 @@ def work_on(folder: Path, work: Work) -> State | None:
     with queue_lock():
         if not run.folder.is_dir() or not run.waits or run.status.held or not take(lock):
             return None
-        me = psutil.Process()
-        write_status(
-            run,
-            state="running",
-            started=time.time(),
-            pid=me.pid,
-            pid_created=me.create_time(),
-        )
+        remove_unfinished(run.folder)
+        started = run.status.started or time.time()
+        write_status(run, state="running", started=started, pid=os.getpid())
     run = Run(run.id, run.folder)
     reporter = Reporter(run)
-    state, message, code = _outcome_of(work, run, reporter)
+    with bounded(settings().memory_bytes, partial(_end_for_memory, reporter)):
+        state, message, code = _outcome_of(work, run, reporter)
     reporter.end(state, message, code)
+    if state == "finished":
+        (run.folder / CHECKPOINT).unlink(missing_ok=True)
+    tidy(run.folder)
     lock.release()
     return state
+
+
+def _end_for_memory(reporter: Reporter, used: int, limit: int) -> None:
+    message = (
+        f"It took {used / 1e9:.1f} GB of memory, and TL_MEMORY_LIMIT allows {limit / 1e9:g} GB; "
+        "choose a smaller batch, input size or backbone, or raise the limit and resume it."
+    )
+    reporter.end("failed", message, "memory-limit")
+    # The thread that works may be deep in native code, which hears nothing else.
+    os._exit(1)
 
 
 def _outcome_of(work: Work, run: Run, reporter: Reporter) -> tuple[State, str | None, str | None]:
@@ -66,14 +79,23 @@ def _explained(error: Exception) -> tuple[str, str]:
     # TensorFlow's own class would have to be imported to be named.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return OUT_OF_MEMORY, "out-of-memory"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full; make room (`tl cache` shows what can go) and train again.", "disk"
+    if _is_full(error):
+        return "The disk is full; make room (`tl cache` shows what can go) and resume it.", "disk"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"No permission to use {error.filename}; change that and train again.", "permission"
+        return f"No permission to use {error.filename}; change that and resume it.", "permission"
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:
+        return f"{error.filename} is gone; put it back and resume the run.", "gone"
     return (
         f"Something unexpected went wrong ({type(error).__name__}); log.txt of the run says what.",
         "unexpected",
     )
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno in reserve.FULL:
+        return True
+    # HDF5 passes on the system's words, not always its number.
+    return os.strerror(errno.ENOSPC) in str(error)
 
 
 def _log_to(folder: Path) -> None:
