@@ -13,4 +13,4 @@ if __name__ == "__main__":
 
         home.draw()
 else:
-    app = st.App(__file__, middleware=door.middleware())
+    app = st.App(__file__, middleware=door.middleware(), on_script_error=shell.unexpected)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import choose, shell
+from pages.parts import choose, shell, words
 from pages.parts.live import live, shown_runs
 from tl_core.errors import TransferLabError
 from tl_core.runs import queue
@@ -48,7 +48,7 @@ with shell.page("Train"):
     try:
         recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
     except TransferLabError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.said(str(error)), icon=":material/error:")
         recipes = []
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

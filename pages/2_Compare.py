@@ -32,7 +32,7 @@ with shell.page("Compare"):
     if comparison.data.is_demo:
         st.markdown(words.DEMO_BADGE)
     for caveat in comparison.caveats:
-        st.caption(caveat)
+        st.caption(words.said(caveat))
 
     tabs = st.tabs(list(SECTIONS), key="tab", bind="query-params")
     for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
@@ -44,5 +44,5 @@ with shell.page("Compare"):
     if reasons:
         with st.expander(f"Left out: {len(reasons)}", icon=":material/block:"):
             for reason in reasons:
-                st.caption(reason)
+                st.caption(words.said(reason))
     load_plotly()

@@ -22,7 +22,8 @@ with shell.page("Predict"):
     asked = pictures.choose(runs[0])
     if not asked:
         st.caption(
-            f"Each model answers with one of the {len(data.class_names)} classes of {data.title}."
+            f"Each model answers with one of the {len(data.class_names)} classes of "
+            f"{words.plain(data.title)}."
         )
         st.stop()
     show_answers(asked, runs)

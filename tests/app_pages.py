@@ -1,6 +1,7 @@
 """Opening the app's pages without a browser."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ def calm(app: AppTest) -> AppTest:
 def texts(app: AppTest) -> str:
     """Return everything the page says."""
     said = [*app.markdown, *app.caption, *app.error, *app.info, *app.title, *app.header]
-    return "\n".join(str(element.value) for element in said)
+    return seen("\n".join(str(element.value) for element in said))
+
+
+def seen(text: str) -> str:
+    """Return what a reader sees of text that was kept from being taken for Markdown."""
+    return re.sub(r"\\(?=[^\w\s]|_)", "", text).replace("\u2060", "")
 
 
 def charts(app: AppTest) -> list[dict[str, Any]]:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,4 +69,8 @@ def test_something_unexpected_becomes_a_sentence_and_a_log(
     assert not home.exception
     assert "unexpected" in home.error[0].value
     assert "a secret" not in home.error[0].value
-    assert "a secret" in (own_folders / "app.log").read_text()
+    code = re.search(r"under (\w{6});", home.error[0].value)[1]
+    log = (own_folders / "logs" / "app.log").read_text()
+    assert f"{code}: ZeroDivisionError" in log
+    assert "Traceback" in log
+    assert "a secret" in log

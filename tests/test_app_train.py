@@ -2,7 +2,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app_pages import calm, charts, open_page, texts
+from app_pages import calm, charts, open_page, seen, texts
 from run_folders import write_run
 
 from tl_core.runs.store import get_run, list_runs
@@ -47,7 +47,7 @@ def test_the_networks_take_their_own_values_of_a_preset(journal: Journal) -> Non
 def test_an_impossible_recipe_is_one_sentence_and_no_button() -> None:
     page = open_page("1_Train")
     page.number_input(key="frozen_mobilenet_v2_hidden_units").set_value(64).run()
-    assert [error.value for error in page.error] == [
+    assert [seen(error.value) for error in page.error] == [
         "hidden_units belongs to the head 'mlp'; choose head 'mlp' or leave it out."
     ]
     assert page.button(key="start").disabled

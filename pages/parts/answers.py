@@ -41,7 +41,7 @@ def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) ->
         height, width, _ = picture.pixels.shape
         enlarged = words.enlarged(picture.pixels, _SHOWN)
         st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as the network sees it")
-        st.caption(f"{picture.name} · {width} × {height} pixels")
+        st.caption(f"{words.plain(picture.name)} · {width} × {height} pixels")
         verdict = st.container()
     with said, st.grid(len(runs), min_column_width=230, gap="small") as grid:
         answers = []
@@ -55,7 +55,7 @@ def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) ->
 
 
 def _answer(picture: Picture, run: Run, number: int) -> Answer:
-    with st.spinner(f"Loading {run_title(run)} …"):
+    with st.spinner(f"Loading {words.plain(run_title(run))} …"):
         answer, milliseconds = _asked(picture, run)
     sure = f"calibrated {words.percent(answer.confidence)}" if answer.calibrated else "as it says"
     chart(
@@ -76,13 +76,17 @@ def _answer(picture: Picture, run: Run, number: int) -> Answer:
 
 def _verdict(picture: Picture, answers: list[Answer]) -> None:
     if picture.truth:
-        st.markdown(f"Right answer: **{picture.truth}**")
+        st.markdown(f"Right answer: **{words.plain(picture.truth)}**")
     if len(answers) > 1:
         name, votes = said_together(answers)
         if votes == len(answers):
-            st.badge(f"all say {name}", icon=":material/check:", color="green")
+            st.badge(f"all say {words.plain(name)}", icon=":material/check:", color="green")
         else:
-            split = "they disagree" if votes == 1 else f"{votes} of {len(answers)} say {name}"
+            split = (
+                "they disagree"
+                if votes == 1
+                else f"{votes} of {len(answers)} say {words.plain(name)}"
+            )
             st.badge(split, color="orange")
     if perhaps_none(answers):
         st.badge(

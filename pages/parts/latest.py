@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import words
-from pages.parts.shell import COMPARE
+from pages.parts.shell import COMPARE, RUNS
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -16,7 +16,8 @@ def latest_runs(made_here: list[Run], recorded: list[Run]) -> None:
         st.header("Latest runs")
         _table(made_here[:_MOST], "The latest runs and what came of them")
         if len(made_here) > _MOST:
-            st.caption(f"And {len(made_here) - _MOST} more; `tl runs` lists them all.")
+            more = f"And {len(made_here) - _MOST} more"
+            st.page_link(RUNS, label=more, icon=":material/history:")
     if recorded:
         st.header("Recorded runs")
         st.caption("Made elsewhere, behind the figures in the README, to look at before your own.")
@@ -29,7 +30,7 @@ def _table(runs: list[Run], alt: str) -> None:
         {
             "Run": [_name(run) for run in runs],
             "Top-1": [_result(run) for run in runs],
-            "Data": ["" if run.problem else words.dataset_title(run) for run in runs],
+            "Data": ["" if run.problem else words.plain(words.dataset_title(run)) for run in runs],
             "When": ["" if run.problem else words.ago(run.status.created) for run in runs],
         },
         border="horizontal",
@@ -40,15 +41,15 @@ def _table(runs: list[Run], alt: str) -> None:
 
 def _name(run: Run) -> str:
     if run.problem:
-        return run.id
-    return f"{words.dot(run.recipe.backbone)} {run_title(run)} {words.marks(run)}"
+        return words.plain(run.id)
+    return f"{words.dot(run.recipe.backbone)} {words.plain(run_title(run))} {words.marks(run)}"
 
 
 def _result(run: Run) -> str:
     if run.problem:
-        return f":red-badge[unreadable] :small[{run.problem}]"
+        return f":red-badge[unreadable] :small[{words.said(run.problem)}]"
     if run.figures:
         top1 = run.figures.top1
         return f"**{words.percent(top1.value)}** :gray[:small[{words.interval(top1)}]]"
-    message = f" :gray[:small[{run.status.message}]]" if run.status.message else ""
+    message = f" :gray[:small[{words.said(run.status.message)}]]" if run.status.message else ""
     return words.STATE_BADGES[run.status.state] + message

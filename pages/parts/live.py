@@ -13,7 +13,7 @@ from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
 from tl_core.runs.names import run_title
-from tl_core.runs.store import Run, get_run, list_runs
+from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
 
 _EVERY = 1.0
 _RECENT = 30 * 60
@@ -23,10 +23,8 @@ _MOST_ENDED = 4
 def shown_runs() -> list[Run]:
     """Return what trains, then what waits in its order, then what has lately ended."""
     runs = [run for run in list_runs() if not run.problem]
-    active = sorted(
-        (run for run in runs if run.active),
-        key=lambda run: (run.status.state == "queued", run.status.created),
-    )
+    at_work = [run for run in reversed(runs) if run.active and not run.waits]
+    active = at_work + waiting_runs(runs)
     ended = [run for run in runs if time.time() - (run.status.ended or 0) < _RECENT]
     return active + ended[:_MOST_ENDED]
 
@@ -76,7 +74,7 @@ def _card(run: Run) -> None:
     with st.container(border=True, key=f"run_{run.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{words.dot(run.recipe.backbone)} **{run_title(run)}** "
+                f"{words.dot(run.recipe.backbone)} **{words.plain(run_title(run))}** "
                 f"{words.STATE_BADGES[status.state]} {words.marks(run)}"
             )
             if status.state in ("queued", "running"):
@@ -111,7 +109,7 @@ def _card(run: Run) -> None:
                 st.page_link(COMPARE, label="Compare", icon=":material/leaderboard:")
                 st.page_link(PREDICT, label="Predict", icon=":material/image_search:")
         elif status.message:
-            st.caption(status.message)
+            st.caption(words.said(status.message))
 
 
 def _progress(run: Run) -> str:

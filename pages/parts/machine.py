@@ -1,4 +1,6 @@
-"""What lies on this machine, looked up at most once a minute."""
+"""What lies on this machine, though not where, looked up at most once a minute."""
+
+from dataclasses import replace
 
 import streamlit as st
 
@@ -6,6 +8,7 @@ from tl_core.backbones.table import BACKBONES
 from tl_core.backbones.weights import WeightsReport, report
 from tl_core.data import SourceReport, sources
 from tl_core.data.counts import ImageCounts, image_counts
+from tl_core.paths import without_folders
 from tl_core.settings import settings
 
 # Looking up weights reads whole files where Keras publishes a hash.
@@ -13,7 +16,7 @@ _KEPT_FOR = 60.0
 
 
 def data_sources() -> list[SourceReport]:
-    """Return where each data set was found, or why not."""
+    """Return which data sets were found, and what to do about the others."""
     return _data_sources(str(settings()))
 
 
@@ -30,9 +33,15 @@ def counted(dataset: str) -> ImageCounts:
 
 @st.cache_data(ttl=_KEPT_FOR, max_entries=8, show_spinner=False)
 def _data_sources(settings_in_force: str) -> list[SourceReport]:
-    return sources()
+    return [
+        replace(r, where="", detail=without_folders(r.detail), to_do=without_folders(r.to_do))
+        for r in sources()
+    ]
 
 
 @st.cache_data(ttl=_KEPT_FOR, max_entries=8, show_spinner=False)
 def _weights_reports(settings_in_force: str) -> dict[str, WeightsReport]:
-    return {name: report(row) for name, row in BACKBONES.items()}
+    reports = {name: report(row) for name, row in BACKBONES.items()}
+    return {
+        name: replace(r, where="", to_do=without_folders(r.to_do)) for name, r in reports.items()
+    }

@@ -8,12 +8,14 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from pages.parts import words
 from pages.parts.test_set import test_set
-from tl_core.data.images import ACCEPTED, Fit, read_image
+from tl_core.data.images import Fit, read_image
+from tl_core.data.picture_file import ACCEPTED
+from tl_core.door.uploads import MOST_FILES
 from tl_core.errors import UnreadableImage
 from tl_core.runs.store import Run
 
-MOST = 50
 _FITS: dict[Fit, str] = {"crop": "Cut out the centre", "pad": "Pad with black bars"}
 
 
@@ -46,14 +48,16 @@ def choose(run: Run) -> list[Picture]:
 
 def _files(run: Run) -> list[Picture]:
     files = st.file_uploader(
-        f"Drop up to {MOST} pictures here ({ACCEPTED})", accept_multiple_files=True, key="files"
+        f"Drop up to {MOST_FILES} pictures here ({ACCEPTED})",
+        accept_multiple_files=True,
+        key="files",
     )
     if not files:
         st.caption(_what_happens(run))
         return []
-    if len(files) > MOST:
-        st.warning(f"{len(files)} files were dropped; the first {MOST} are shown.")
-    return _read(files[:MOST], run)
+    if len(files) > MOST_FILES:
+        st.warning(f"{len(files)} files were dropped; the first {MOST_FILES} are shown.")
+    return _read(files[:MOST_FILES], run)
 
 
 def _camera(run: Run) -> list[Picture]:
@@ -82,19 +86,32 @@ def _read(files: list[UploadedFile], run: Run) -> list[Picture]:
     )
     found = []
     for file in files:
-        try:
-            found.append(Picture(file.name, read_image(file.getvalue(), size, fit)))
-        except UnreadableImage as error:
-            st.error(f"**{file.name}**: {error}", icon=":material/broken_image:")
+        pixels = _pixels(file.file_id, file, size, fit)
+        if isinstance(pixels, str):
+            st.error(f"**{words.plain(file.name)}**: {pixels}", icon=":material/broken_image:")
+        else:
+            found.append(Picture(file.name, pixels))
     return found
+
+
+@st.cache_data(max_entries=500, show_spinner="Reading the pictures …")
+def _pixels(number: str, _file: UploadedFile, size: int, fit: Fit) -> NDArray[np.uint8] | str:
+    """Return the pixels of the upload with this number, or in a sentence why there are none.
+
+    Decoded once, and not whenever somebody moves a widget.
+    """
+    try:
+        return read_image(_file.getvalue(), size, fit)
+    except UnreadableImage as error:
+        return str(error)
 
 
 def _samples(run: Run) -> list[Picture]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input("How many", 1, MOST, 4, key="how_many", width=140)
+        count = st.number_input("How many", 1, MOST_FILES, 4, key="how_many", width=140)
         if st.button("Draw at random", icon=":material/casino:", key="draw"):
             st.session_state["samples"] = np.random.default_rng().integers(
-                run.outcome.dataset.test, size=MOST
+                run.outcome.dataset.test, size=MOST_FILES
             )
     drawn = st.session_state.get("samples")
     if drawn is None:
@@ -102,7 +119,7 @@ def _samples(run: Run) -> list[Picture]:
         return []
     pictures = test_set(run)
     if isinstance(pictures, str):
-        st.info(pictures, icon=":material/folder_off:")
+        st.info(words.said(pictures), icon=":material/folder_off:")
         return []
     places = drawn[:count] % len(pictures)
     return [

@@ -86,4 +86,4 @@ def _run_title(run: Run) -> str:
 
 def _set_title(found: ComparableSet) -> str:
     many = "1 run" if len(found.runs) == 1 else f"{len(found.runs)} runs"
-    return f"{found.title} ({many})"
+    return f"{words.plain(found.title)} ({many})"

@@ -1,29 +1,27 @@
 """What every page begins with, and the one place where an error becomes a sentence."""
 
-import logging
-import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import door
+from pages.parts import door, log, words
 from tl_core.errors import TransferLabError
-from tl_core.settings import settings
 
-HOME, TRAIN, COMPARE, PREDICT = (
+HOME, TRAIN, COMPARE, PREDICT, RUNS = (
     "app.py",
     "pages/1_Train.py",
     "pages/2_Compare.py",
     "pages/3_Predict.py",
+    "pages/4_Runs.py",
 )
 _LINKS = {
     HOME: ("Home", ":material/home:"),
     TRAIN: ("Train", ":material/model_training:"),
     COMPARE: ("Compare", ":material/leaderboard:"),
     PREDICT: ("Predict", ":material/image_search:"),
+    RUNS: ("Runs", ":material/history:"),
 }
 _HERE = Path(__file__).parent
 # What is chosen stands in the accent colour on a tint of it, which no accent does legibly on dark
@@ -33,7 +31,6 @@ _LEGIBLE = """<style>
   color: inherit;
 }
 </style>"""
-_LOG = logging.getLogger("transfer_lab.app")
 
 
 @contextmanager
@@ -55,19 +52,21 @@ def page(title: str) -> Iterator[None]:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Show an expected error as its sentence, and any other as one that names the log."""
+    """Show an expected error as its sentence, and any other as one with a code for the log."""
     try:
         yield
     except TransferLabError as error:
-        st.error(str(error), icon=":material/error:")
-    except Exception:  # noqa: BLE001 - whatever it is, the reader gets a sentence, the log the rest
-        _LOG.exception("A page failed")
-        log = settings().artifacts / "app.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n")
-        st.error(
-            f"Something unexpected went wrong here. The details are in {log}; reload the page to "
-            "try again.",
-            icon=":material/error:",
-        )
+        st.error(words.said(str(error)), icon=":material/error:")
+    except Exception as error:  # noqa: BLE001 - the reader gets a sentence, the log the rest
+        unexpected(error)
+
+
+def unexpected(error: Exception) -> bool:
+    """Log an error that nobody foresaw, show its code instead, and return that it is shown."""
+    code = log.unexpected(error)
+    st.error(
+        f"Something unexpected went wrong here. The log of the app has the details under {code}; "
+        "reload the page to try again.",
+        icon=":material/error:",
+    )
+    return True

@@ -1,5 +1,6 @@
 """One way to say a thing: the words, marks and numbers that several pages show."""
 
+import re
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.evaluation.document import Proportion
+from tl_core.paths import without_folders
 from tl_core.runs.documents import State
 from tl_core.runs.store import Run
 
@@ -22,7 +24,27 @@ STATE_BADGES: dict[State, str] = {
 }
 DEMO_BADGE = ":violet-badge[:material/science: demo data]"
 RANDOM_BADGE = ":gray-badge[random weights]"
+HELD_BADGE = ":orange-badge[:material/pause: held]"
+UNREADABLE_BADGE = ":red-badge[unreadable]"
+IMPORTED_BADGE = ":blue-badge[:material/input: imported]"
 RECORDED_BADGE = ":blue-badge[:material/inventory_2: recorded]"
+
+
+# What means something to Streamlit's Markdown within a line, and at its beginning.
+_MARKUP = re.compile(r"([\\`*_\[\]<>$~|&#]|^[-+=]|(?<=^\d)[.)]|:(?=\w))")
+# Icons, emoji and addresses are found in the text after its marks were taken away; a word joiner,
+# which nobody sees, keeps them apart.
+_FOUND_LATER = re.compile(r"(:(?=\w)|:(?=//)|@|www(?=\.))", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows `text`, which came from elsewhere, as it is, on one line."""
+    return _FOUND_LATER.sub("\\1\u2060", _MARKUP.sub(r"\\\1", " ".join(text.split())))
+
+
+def said(text: str) -> str:
+    """Return Markdown that shows a message, on one line and without this machine's folders."""
+    return plain(without_folders(text))
 
 
 def dot(backbone: str) -> str:
@@ -36,13 +58,15 @@ def marks(run: Run) -> str:
         DEMO_BADGE: is_demo(run),
         RANDOM_BADGE: run.recipe.weights == "random",
         RECORDED_BADGE: run.recorded,
+        IMPORTED_BADGE: run.imported,
+        HELD_BADGE: run.status.held,
     }
     return " ".join(badge for badge, shown in badges.items() if shown)
 
 
 def dataset_title(run: Run) -> str:
     """Return the data set's title; before a run has opened its data, the name in its recipe."""
-    return run.outcome.dataset.title if run.outcome else run.recipe.dataset
+    return run.outcome.dataset.title if run.outcome else without_folders(run.recipe.dataset)
 
 
 def percent(share: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from tl_core.cli.output import err
+from tl_core.cli.output import err, printable
 from tl_core.errors import TransferLabError
 
 _DEBUG = "--debug"
@@ -38,7 +38,7 @@ class Commands(TyperGroup):
         except TransferLabError as error:
             if debug:
                 traceback.print_exc()
-            err().print(f"Error: {error}")
+            err().print(printable(f"Error: {error}"))
         except Exception as error:  # noqa: BLE001 - the last door before the user
             if debug:
                 traceback.print_exc()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tl_core.cli.app import app
 from tl_core.cli.asking import HowToFit, Images, RunsToAsk, files_in, runs_to_ask
-from tl_core.cli.output import Json, err, print_json, print_table, share
+from tl_core.cli.output import Json, err, print_json, print_table, printable, share
 from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import read_image
 from tl_core.errors import TransferLabError, UnreadableImage
@@ -51,7 +51,7 @@ def explain(
                 picture = read_image(path, data.resolution, fit)
             except UnreadableImage as error:
                 failed[str(path)] = str(error)
-                err().print(f"{path}: {error}")
+                err().print(printable(f"{path}: {error}"))
                 break
             chances = predictor.predict(one.model_path, picture[None]).probabilities[0]
             target = int(chances.argmax()) if of_class is None else _number(one, of_class)

@@ -31,7 +31,14 @@ def err() -> Console:
 
 def print_json(value: object) -> None:
     """Print `value` as one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # A file's name may hold bytes that are no text; escaped, they are JSON all the same.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def printable(text: str) -> str:
+    """Return `text` with what a terminal would obey or cannot show escaped, lines aside."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -93,7 +100,7 @@ def size(count: float | None) -> str:
 
 
 def _cell(value: object) -> str:
-    return NOTHING if value is None or value == "" else str(value)
+    return NOTHING if value is None or value == "" else printable(str(value))
 
 
 def _is_figure(cell: str) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from tl_core.cli.app import app
 from tl_core.cli.asking import HowToFit, Images, RunsToAsk, files_in, runs_to_ask
-from tl_core.cli.output import Json, err, print_json, print_table, share
+from tl_core.cli.output import Json, err, print_json, print_table, printable, share
 from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import Fit, read_image
 from tl_core.errors import UnreadableImage
@@ -45,7 +45,7 @@ def predict(
             answers += _ask(predictor, path, runs, top, fit)
         except UnreadableImage as error:
             failed[str(path)] = str(error)
-            err().print(f"{path}: {error}")
+            err().print(printable(f"{path}: {error}"))
     if as_json:
         print_json({"answers": [_plain(a) for a in answers], "unreadable": failed})
     elif answers:

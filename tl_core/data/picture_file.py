@@ -82,8 +82,8 @@ def _stream(source: Path | bytes, name: str) -> BinaryIO:
 def _check_bytes(size: int, name: str) -> None:
     if size > MAX_BYTES:
         raise UnreadableImage(
-            f"{name} has {size / 2**20:,.1f} MB, more than the {MAX_BYTES // 2**20} accepted; "
-            "make it smaller."
+            f"{name} has {size:,} bytes, more than the {MAX_BYTES:,} (20 MB) accepted; make it "
+            "smaller."
         )
 
 
@@ -127,6 +127,7 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "a JPEG XL picture, which is not accepted"),
     (4, b"ftyphei", "a HEIC picture, which is not accepted"),
     (4, b"ftypmif1", "a HEIC picture, which is not accepted"),
+    (4, b"ftypavi", "a damaged AVIF picture"),
     (4, b"ftyp", "a video, not a picture"),
     (0, b"PK\3\4", "an archive, not a picture"),
     (0, b"PK\5\6", "an archive, not a picture"),

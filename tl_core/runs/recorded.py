@@ -10,6 +10,7 @@ from tl_core.data.sources import FOLDER
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.ranking import top_answers
 from tl_core.files import replacing, write_text
+from tl_core.paths import without_known_folders
 from tl_core.runs.analysis import analysis
 from tl_core.runs.labels import keep_study, stored_study
 from tl_core.runs.store import (
@@ -115,7 +116,7 @@ def _copy(run: Run, folder: Path) -> None:
         ),
     }
     for name, text in documents.items():
-        write_text(folder / name, _without_paths(text))
+        write_text(folder / name, without_known_folders(text))
     study = stored_study(run)
     if study is not None:
         keep_study(Run(run.id, folder), study)
@@ -131,11 +132,3 @@ def _copy(run: Run, folder: Path) -> None:
         )
     # Of the copy, not of the run: figures and the answers beside them must agree.
     analysis(Run(run.id, folder))
-
-
-def _without_paths(text: str) -> str:
-    at = settings()
-    folders = (at.artifacts, at.data, at.weights, at.keras_home, Path.home())
-    for folder in folders:
-        text = text.replace(f"{folder}/", "…/") if folder else text
-    return text

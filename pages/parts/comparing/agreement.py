@@ -17,7 +17,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
     best = comparison.runs[together.best_single]
     st.header(
         f"Averaging their probabilities names {words.percent(together.top1.value)} right: "
-        f"{_beside(together.verdict)} {best.title} alone"
+        f"{_beside(together.verdict)} {words.plain(best.title)} alone"
     )
     with st.grid(4, min_column_width=200, gap="small"):
         st.metric("Average, top-1", words.percent(together.top1.value), border=True)

@@ -37,7 +37,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
             key="cost_scatter",
             alt=f"Top-1 accuracy against {costs.title.lower()} of each run",
         )
-        best = ", ".join(comparison.runs[place].title for place in costs.front)
+        best = words.plain(", ".join(comparison.runs[place].title for place in costs.front))
         st.caption(
             f"Nothing here is both cheaper and more accurate than: {best}. Milliseconds are the "
             "median of single pictures, warm; every run was timed in the same way."

@@ -115,19 +115,20 @@ def _confusions_by_class(comparison: Comparison, row: ComparedRun) -> None:
 
 def _confused_pairs(comparison: Comparison, row: ComparedRun, pictures: TestSet | str) -> None:
     if not row.most_confused:
-        st.caption(f"{row.title} confuses no two classes.")
+        st.caption(f"{words.plain(row.title)} confuses no two classes.")
         return
     names = comparison.data.class_names
-    st.markdown(f"**The most confused pairs of {row.title}**")
+    st.markdown(f"**The most confused pairs of {words.plain(row.title)}**")
     with st.grid(3, min_column_width=280, gap="small") as grid:
         for pair in row.most_confused[:_PAIRS]:
             with grid.container(border=True, height="stretch", gap="xsmall"):
-                st.markdown(f"**{names[pair.label]}** called **{names[pair.answer]}**")
+                label, answer = words.plain(names[pair.label]), words.plain(names[pair.answer])
+                st.markdown(f"**{label}** called **{answer}**")
                 st.caption(f"{pair.count} pictures, {words.percent(pair.share)} of the class")
                 if isinstance(pictures, TestSet):
                     gallery.thumbnails(pictures, pair.positions)
     if isinstance(pictures, str):
-        st.caption(pictures)
+        st.caption(words.said(pictures))
 
 
 def _classes(comparison: Comparison) -> None:

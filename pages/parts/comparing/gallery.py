@@ -39,7 +39,7 @@ def draw(comparison: Comparison, pictures: TestSet | str) -> None:
     if not exhibits:
         st.caption("There is none.")
     if isinstance(pictures, str):
-        st.caption(pictures)
+        st.caption(words.said(pictures))
     with st.grid(4, min_column_width=230, gap="small") as grid:
         for exhibit in exhibits[:_SHOWN]:
             with grid.container(border=True, height="stretch", gap="xsmall"):
@@ -61,11 +61,13 @@ def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> 
         (picture,) = pictures.pictures(np.array([exhibit.position]))
         alt = _alt(pictures, exhibit.position)
         st.image(words.enlarged(picture, _SIDE), width=_SIDE, alt=alt)
-    st.markdown(f"**{names[exhibit.label]}** :gray[:small[test picture {exhibit.position}]]")
+    st.markdown(
+        f"**{words.plain(names[exhibit.label])}** :gray[:small[test picture {exhibit.position}]]"
+    )
     for row, answer in zip(comparison.runs, exhibit.answers, strict=True):
         tick = ":green[:material/check:]" if answer.answer == exhibit.label else ""
         st.markdown(
-            f":small[{words.dot(row.backbone)} {names[answer.answer]} "
+            f":small[{words.dot(row.backbone)} {words.plain(names[answer.answer])} "
             f"{words.percent(answer.confidence)} {tick}]"
         )
 

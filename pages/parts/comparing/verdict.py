@@ -18,7 +18,7 @@ from tl_core.runs.store import Run
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
     """Draw the verdict, a card a run, accuracies with their intervals, and the table."""
-    st.header(comparison.verdict)
+    st.header(words.plain(comparison.verdict))
     with st.grid(4, min_column_width=230, gap="small") as grid:
         for row, run in zip(comparison.runs, runs, strict=True):
             with grid.container(border=True, height="stretch", gap="xsmall"):
@@ -29,7 +29,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 
 
 def _card(row: ComparedRun, run: Run) -> None:
-    st.markdown(f"{words.dot(row.backbone)} **{row.title}** {words.marks(run)}")
+    st.markdown(f"{words.dot(row.backbone)} **{words.plain(row.title)}** {words.marks(run)}")
     st.metric("Top-1", words.percent(row.top1.value))
     st.caption(f"95 %: {words.interval(row.top1)}")
     st.markdown(
@@ -39,7 +39,7 @@ def _card(row: ComparedRun, run: Run) -> None:
         f"{row.megabytes:.0f} MB]"
     )
     if row.recorded:
-        st.caption(f"Recorded on {provenance(run)}")
+        st.caption(f"Recorded on {words.plain(provenance(run))}")
 
 
 def _accuracies(comparison: Comparison) -> None:
