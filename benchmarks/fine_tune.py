@@ -12,6 +12,7 @@ allow, which is not to the bit: `--seeds` repeats both.
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from dataclasses import replace
@@ -141,7 +142,6 @@ def main() -> None:
     options = parser.parse_args()
 
     from tl_core.data import open_dataset
-    from tl_core.settings import use_artifacts
     from tl_core.training.recipe import make_recipe
 
     rows = []
@@ -162,7 +162,8 @@ def main() -> None:
             validation=np.sort(whole.validation[:500]),
             test=whole.test[: options.test],
         )
-        with tempfile.TemporaryDirectory() as artifacts, use_artifacts(artifacts):
+        with tempfile.TemporaryDirectory() as artifacts:
+            os.environ["TL_ARTIFACTS_DIR"] = artifacts
             fast = ours(recipe, dataset)
         slow = plain(recipe, dataset)
         rows.append(

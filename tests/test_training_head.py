@@ -8,6 +8,7 @@ from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.loop import Loop
 from tl_core.training.optimizers import learning_rate, make_optimizer
 from tl_core.training.recipe import make_recipe
+from tl_core.training.sweep import DECAYS, sweep_decay
 
 
 def blobs(count: int, classes: int = 8, width: int = 20, seed: int = 0) -> tuple:
@@ -128,6 +129,27 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
 def test_early_stopping_ends_the_fit_and_keeps_the_best_epoch() -> None:
     *_, fitted, heard, _, _ = trained({"epochs": 60, "batch_size": 64, "early_stopping": 2})
     assert fitted.epochs == len(heard.epochs) == fitted.best_epoch + 2 < 60
+
+
+def test_a_sweep_keeps_the_decay_that_is_best_on_validation() -> None:
+    recipe = make_recipe(
+        backbone="mobilenet_v2", epochs=40, learning_rate=0.05, batch_size=64, sweep=True
+    )
+    # Few and noisy: without regularisation the head learns them by heart.
+    training, validation = examples(32), examples(400, seed=1)
+    statistics = feature_statistics(training.views[0][0], training.rows)
+    found = sweep_decay(recipe, training, validation, statistics, 8, "float32", Progress())
+    assert len(set(found.accuracies)) > 1
+    assert found.decay == DECAYS[found.accuracies.index(max(found.accuracies))]
+    head = build_head(recipe, 8, *statistics, policy="float32", training=True)
+    steps = recipe.epochs
+    optimizer = make_optimizer(recipe, peak=0.05, decay=found.decay, steps=steps)
+    loop = Loop(head, optimizer, 0.0, 8)
+    options = {"phase": "head", "epochs": 40, "first_epoch": 1, "batch_size": 64}
+    options |= {"patience": 0, "seed": recipe.seed, "progress": (heard := Heard())}
+    fit(loop, training, validation, **options)
+    assert heard.epochs[-1]["val_accuracy"] == max(found.accuracies)
+    assert str(found).startswith(f"Validation chose a weight decay of {found.decay:g}")
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -25,6 +25,7 @@ from tl_core.training.recipe import Recipe, make_recipe
         ({"warmup_epochs": 15}, "must be less than epochs"),
         ({"optimizer": "adam"}, "no decoupled weight decay"),
         ({"precision": "int8", "engine": "keras"}, "no int8"),
+        ({"sweep": True, "optimizer": "adam", "weight_decay": 0.0}, "sweep chooses"),
         ({"optimizer": "lion"}, "optimizer is 'lion'"),
         ({"seed": -1}, "seed is -1"),
     ],

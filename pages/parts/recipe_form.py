@@ -21,6 +21,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "schedule",
         "warmup_epochs",
         "weight_decay",
+        "sweep",
         "label_smoothing",
         "early_stopping",
     ),

@@ -6,6 +6,7 @@ from tl_core.backbones.table import backbone
 from tl_core.progress import Phase
 from tl_core.training import rates
 from tl_core.training.recipe import Recipe
+from tl_core.training.sweep import DECAYS
 
 # Images a second at 96 pixels on two server cores, where this machine has no figure of its own.
 _TYPICAL_FEATURES = {
@@ -52,7 +53,8 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     head_rate = known.get(rates.head_key(recipe))
     phases: dict[Phase, float] = {"data": _DATA_SECONDS, "features": pool / speed}
     if recipe.epochs:
-        phases["head"] = labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
+        heads = 1 + len(DECAYS) * recipe.sweep
+        phases["head"] = heads * labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
     disk = images * len(row.pooled_layers) * 400 * _FEATURE_BYTES
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
     if recipe.fine_tune_blocks:

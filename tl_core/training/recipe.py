@@ -81,6 +81,11 @@ class Recipe(BaseModel):
     weight_decay: Annotated[float, Field(ge=0, le=10)] = Field(
         2.0, description="Decoupled weight decay of the head (AdamW and SGD)."
     )
+    sweep: bool = Field(
+        False,
+        description="Train the head with several weight decays first and keep the one that is "
+        "best on validation.",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of the target spread over all classes."
     )
@@ -211,6 +216,8 @@ def _problem(recipe: Recipe) -> str | None:
         )
     if recipe.epochs == 0 and recipe.fine_tune_epochs == 0:
         return "epochs is 0 and nothing is fine-tuned, so nothing would be trained; raise epochs."
+    if recipe.sweep and (recipe.optimizer == "adam" or recipe.epochs == 0):
+        return "sweep chooses the head's weight decay; train a head, with 'adamw' or 'sgd'."
     if recipe.warmup_epochs and recipe.warmup_epochs >= max(recipe.epochs, 1):
         return (
             f"warmup_epochs ({recipe.warmup_epochs:g}) must be less than epochs ({recipe.epochs})."

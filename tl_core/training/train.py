@@ -33,6 +33,7 @@ from tl_core.training.loop import Loop
 from tl_core.training.mixing import Mixing
 from tl_core.training.optimizers import make_optimizer
 from tl_core.training.recipe import Recipe
+from tl_core.training.sweep import sweep_decay
 
 if TYPE_CHECKING:
     import keras
@@ -145,8 +146,9 @@ class _Run:
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
         mean, variance = feature_statistics(training.views[0][0], training.rows)
+        decay = self.decay(training, validation, (mean, variance))
         head = self.head(mean, variance, "mixed_bfloat16", training=True)
-        fitted, loop = self.fit_head(head, training, validation)
+        fitted, loop = self.fit_head(head, training, validation, decay)
         final_head = self.head(mean, variance, "float32", training=False)
         base = build_backbone(self.row, self.weights, self.recipe.size)
         trained_parameters = head.count_params()
@@ -196,8 +198,28 @@ class _Run:
             self.recipe, self.classes, mean, variance, policy=policy, training=training
         )
 
+    def decay(
+        self,
+        training: Examples,
+        validation: Examples,
+        statistics: tuple[NDArray[np.float32], NDArray[np.float32]],
+    ) -> float:
+        recipe = self.recipe
+        if not recipe.sweep or self.saved_in("fine-tune"):
+            return recipe.weight_decay
+        policy = "float32" if recipe.precision == "float32" else "mixed_bfloat16"
+        found = sweep_decay(
+            recipe, training, validation, statistics, self.classes, policy, self.progress
+        )
+        self.progress.note(str(found))
+        return found.decay
+
     def fit_head(
-        self, head: "keras.Sequential", training: Examples, validation: Examples
+        self,
+        head: "keras.Sequential",
+        training: Examples,
+        validation: Examples,
+        decay: float,
     ) -> tuple[Fitted | None, Loop]:
         recipe = self.recipe
         batch = recipe.head_batch(len(training))
@@ -205,7 +227,7 @@ class _Run:
         optimizer = make_optimizer(
             recipe,
             peak=recipe.learning_rate,
-            decay=recipe.weight_decay,
+            decay=decay,
             steps=steps * recipe.epochs,
             warmup_steps=round(steps * recipe.warmup_epochs),
         )

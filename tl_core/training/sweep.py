@@ -1,0 +1,72 @@
+"""How strongly to regularise the head, chosen on validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.progress import Progress
+from tl_core.training.batches import Examples, training_chunks
+from tl_core.training.fit import quality
+from tl_core.training.head import build_head
+from tl_core.training.loop import Loop
+from tl_core.training.optimizers import make_optimizer
+from tl_core.training.recipe import Recipe
+
+DECAYS = (0.1, 0.5, 2.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Validation top-1 (0..1) for each of `DECAYS`, and the decay that won."""
+
+    accuracies: tuple[float, ...]
+    decay: float
+
+    def __str__(self) -> str:
+        tried = ", ".join(
+            f"{decay:g}: {100 * accuracy:.1f} %"
+            for decay, accuracy in zip(DECAYS, self.accuracies, strict=True)
+        )
+        return f"Validation chose a weight decay of {self.decay:g} for the head ({tried})."
+
+
+def sweep_decay(
+    recipe: Recipe,
+    training: Examples,
+    validation: Examples,
+    statistics: tuple[NDArray[np.float32], NDArray[np.float32]],
+    classes: int,
+    policy: str,
+    progress: Progress,
+) -> Sweep:
+    """Train the recipe's head once with each decay, and choose the best on validation.
+
+    Best is the highest top-1 after the last epoch, on a tie the lower loss. `statistics` are mean
+    and variance (each D) of the features, `policy` the dtype policy of the head's products. Every
+    decay sees the same images in the same order.
+
+    Raises:
+        Stopped: `progress` asked for it.
+    """
+    import keras
+
+    batch = recipe.head_batch(len(training))
+    steps = len(training) // batch * recipe.epochs
+    progress.begin("head", len(DECAYS) * steps * batch, "images")
+    found: list[tuple[float, float]] = []
+    done = 0
+    for decay in DECAYS:
+        keras.utils.set_random_seed(recipe.seed)
+        head = build_head(recipe, classes, *statistics, policy=policy, training=True)
+        optimizer = make_optimizer(recipe, peak=recipe.learning_rate, decay=decay, steps=steps)
+        loop = Loop(head, optimizer, recipe.label_smoothing, classes)
+        for epoch in range(recipe.epochs):
+            order = np.random.default_rng([recipe.seed, epoch + 1])
+            for chunk in training_chunks(training, batch, order):
+                loop.train(chunk)
+                done += chunk.labels.size
+                progress.advance(done)
+        loss, accuracy, _ = quality(loop.probabilities(validation), validation)
+        found.append((accuracy, -loss))
+    return Sweep(tuple(accuracy for accuracy, _ in found), DECAYS[found.index(max(found))])
