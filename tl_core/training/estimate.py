@@ -19,6 +19,8 @@ _TYPICAL_FEATURES = {
     "convnext_tiny": 300,
 }
 _TYPICAL_HEAD = 45_000.0
+# What training the last blocks does of the images that a frozen pass does in the same time.
+_TYPICAL_TRAINING = 0.25
 _START_SECONDS = 8.0
 _DATA_SECONDS = 2.0
 _SAVE_SECONDS = 15.0
@@ -59,8 +61,9 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
     if recipe.fine_tune_blocks:
         rate = known.get(rates.fine_tune_key(recipe))
-        epochs = labelled * recipe.fine_tune_epochs / (rate or typical)
-        phases["fine-tune"] = pool / speed + epochs
+        phases["fine-tune"] = (
+            labelled * recipe.fine_tune_epochs / (rate or _TYPICAL_TRAINING * typical)
+        )
         disk += images * row.parameters // 500
         measured = measured and rate is not None
     phases |= {"test": tested / speed, "save": _SAVE_SECONDS}
