@@ -4,7 +4,13 @@ import pytest
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.classes import class_table, superclass_accuracies
-from tl_core.evaluation.confusion import by_superclass, confusion, inside_pair, most_confused
+from tl_core.evaluation.confusion import (
+    by_superclass,
+    confusion,
+    inside_pair,
+    most_confused,
+    most_confused_superclasses,
+)
 from tl_core.evaluation.mistakes import Gallery
 
 # Six images of three classes, two runs. Right answers by image: both, first, second, none, both,
@@ -136,3 +142,15 @@ def test_tables_refuse_runs_on_other_classes():
         class_table([one, other])
     with pytest.raises(TransferLabError, match="at least one run"):
         superclass_accuracies([])
+
+
+def test_mistakes_between_superclasses_count_those_within_one():
+    # Classes 0 and 1 are of superclass 0, class 2 of superclass 1; 3 has none of 7 images right.
+    matrix = np.array([[5, 3, 0, 1], [0, 8, 0, 0], [2, 2, 1, 0], [0, 0, 7, 0]])
+    found = most_confused_superclasses(matrix, [0, 0, 1, 2], 3)
+    assert [(pair.label, pair.answer, pair.count) for pair in found] == [
+        *((2, 1, 7), (1, 0, 4), (0, 0, 3), (0, 2, 1))
+    ]
+    assert [pair.share for pair in found] == [7 / 7, 4 / 5, 3 / 17, 1 / 17]
+    assert most_confused_superclasses(matrix, [0, 0, 1, 2], 3, 1) == found[:1]
+    assert most_confused_superclasses(np.diag([4, 2]), [0, 1], 2) == ()

@@ -283,6 +283,16 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=5_000)
 
 
+def _a_pair_of_superclasses_opens(page):
+    pairs = page.get_by_label("Open", exact=True)
+    second = pairs.locator("option").nth(1).inner_text()
+    pairs.select_option(index=1)
+    title, pair = second.rsplit(": ", 1)
+    truth, answer = pair.split(", ")[0].split(" called ")
+    opened = f"Pictures of {truth} that {title} calls {answer}, class by class"
+    expect(page.get_by_role("figure", name=opened).locator(".hm")).to_be_visible()
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_opens_offline_and_answers_to_clicks(browser, runs, tmp_path, scheme):
@@ -314,6 +324,7 @@ def test_the_report_opens_offline_and_answers_to_clicks(browser, runs, tmp_path,
     hidden = page.locator("[aria-label='Top-1 accuracy against time per picture of each run']")
     expect(hidden).to_be_hidden()
     _every_visible_figure_is_drawn(page)
+    _a_pair_of_superclasses_opens(page)
     _classes_sort_and_filter(page)
     assert complaints == []
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [path.as_uri()]

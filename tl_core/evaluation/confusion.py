@@ -52,19 +52,40 @@ def most_confused(matrix: NDArray[np.int64], count: int = 20) -> tuple[ConfusedP
 
     Equal counts stand in the order of the classes. Pairs never confused are not among them.
     """
+    return _largest(_wrong(matrix), matrix.sum(axis=1), count)
+
+
+def most_confused_superclasses(
+    matrix: NDArray[np.int64], coarse_of_class: Sequence[int], superclasses: int, count: int = 20
+) -> tuple[ConfusedPair, ...]:
+    """Return the pairs of superclasses with most mistakes between their classes, largest first.
+
+    `matrix` is that of the classes. A superclass may be paired with itself: there its classes are
+    taken for each other. `label` and `answer` are superclasses, `share` is that of the images of
+    the first.
+    """
+    wrong = by_superclass(_wrong(matrix), coarse_of_class, superclasses)
+    totals = by_superclass(matrix, coarse_of_class, superclasses).sum(axis=1)
+    return _largest(wrong, totals, count)
+
+
+def _wrong(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
+    return wrong
+
+
+def _largest(
+    wrong: NDArray[np.int64], totals: NDArray[np.int64], count: int
+) -> tuple[ConfusedPair, ...]:
     order = np.argsort(-wrong, axis=None, kind="stable")[:count]
-    totals = matrix.sum(axis=1)
-    found = []
-    for label, answer in zip(*np.unravel_index(order, wrong.shape), strict=True):
-        if wrong[label, answer] > 0:
-            found.append(
-                ConfusedPair(
-                    label=int(label),
-                    answer=int(answer),
-                    count=int(wrong[label, answer]),
-                    share=float(wrong[label, answer] / totals[label]),
-                )
-            )
-    return tuple(found)
+    return tuple(
+        ConfusedPair(
+            label=int(label),
+            answer=int(answer),
+            count=int(wrong[label, answer]),
+            share=float(wrong[label, answer] / totals[label]),
+        )
+        for label, answer in zip(*np.unravel_index(order, wrong.shape), strict=True)
+        if wrong[label, answer] > 0
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tl_core.compare.document import ComparedRun, Comparison
+from tl_core.evaluation.confusion import inside_pair, most_confused_superclasses
 from tl_core.evaluation.pareto import COSTS
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.costs import CostPoint, cost_scatter
@@ -21,6 +22,8 @@ from tl_core.figures.verdicts import verdict_table
 
 # More classes than these cannot be told apart as cells of one figure.
 _MOST_CELLS = 30
+# Pairs of superclasses of each run that can be opened.
+_OPENED = 10
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,35 @@ def confusions(found: Comparison) -> list[Chart]:
             )
         )
     return found_charts
+
+
+def opened_pairs(found: Comparison) -> list[Chart]:
+    """Return the superclass pairs with most mistakes of each run, opened into their classes."""
+    coarse = found.data.coarse_of_class
+    if coarse is None:
+        return []
+    names, classes = found.data.coarse_names, found.data.class_names
+    charts = []
+    for run in found.runs:
+        matrix = np.array(run.confusion, dtype=np.int64)
+        for pair in most_confused_superclasses(matrix, coarse, len(names), _OPENED):
+            truth, answer = names[pair.label], names[pair.answer]
+            rows, columns, cells = inside_pair(matrix, coarse, pair.label, pair.answer)
+            charts.append(
+                Chart(
+                    f"Pictures of {truth} that {run.title} calls {answer}, class by class",
+                    partial(
+                        confusion_heat_map,
+                        run.title,
+                        cells,
+                        [classes[number] for number in rows],
+                        [classes[number] for number in columns],
+                        matrix.sum(axis=1)[rows].tolist(),
+                    ),
+                    f"{run.title}: {truth} called {answer}, {pair.count:,} wrong",
+                )
+            )
+    return charts
 
 
 def reliability(found: Comparison) -> Chart:

@@ -175,11 +175,24 @@ def _failures(found: Comparison, run: Run, page: _Page) -> str:
             "<h2>Where they fail</h2>",
             page.chart(figures.superclasses(found)),
             page.choice("Confusions of", figures.confusions(found)),
+            _opened(found, page),
             gallery(found, run),
             f"<details><summary>All {len(found.classes)} classes</summary>"
             '<label>Show <input type="search" data-of="classes" placeholder="a class"></label>'
             f'<div id="classes">{classes}</div></details>',
         )
+    )
+
+
+def _opened(found: Comparison, page: _Page) -> str:
+    charts = figures.opened_pairs(found)
+    if not charts:
+        return ""
+    return (
+        "<h3>Inside a pair of superclasses</h3>"
+        '<p class="note">The cells of the matrix above with most mistakes, opened into their '
+        "classes; where a superclass is called itself, its classes are taken for each other.</p>"
+        + page.choice("Open", charts)
     )
 
 
