@@ -73,10 +73,8 @@ def test_a_resumed_run_waits_behind_the_others_and_keeps_what_it_has(journal):
     waiting = queue.submit(recipe())
     resumed = queue.resume(stopped)
     assert [run.id for run in waiting_runs()] == [waiting.id, stopped.id]
-    assert (resumed.status.state, resumed.status.ended, resumed.status.message) == (
-        *("queued", None),
-        None,
-    )
+    status = resumed.status
+    assert (status.state, status.ended, status.phase, status.message) == ("queued", *[None] * 3)
     assert (stopped.folder / "metrics.jsonl").read_text() == "kept\n"
     queue.stop(first)
 

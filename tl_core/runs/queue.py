@@ -107,8 +107,9 @@ def resume(run: Run) -> Run:
             (run.folder / STOP_REQUEST).unlink(missing_ok=True)
             reserve.set_aside(run.folder)
             environment.store(run.folder)
-            queued = {"state": "queued", "place": last_place(), "held": False, "ended": None}
-            write_status(run, **queued, message=None, code=None)
+            queued = {"state": "queued", "place": last_place(), "held": False}
+            nothing = dict.fromkeys(("ended", "phase", "seconds_left", "message", "code"))
+            write_status(run, **queued, **nothing)
         except OSError as error:
             raise _not_stored(error) from error
         ensure_dispatcher()
