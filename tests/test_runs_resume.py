@@ -196,6 +196,22 @@ def test_training_that_begins_anew_counts_anew(own_folders):
     again.end("stopped", "Stopped.", None)
 
 
+def test_what_came_before_the_first_epoch_counts_and_leaves_no_point(own_folders):
+    run = write_run(state="running")
+    reporter = Reporter(run)
+    reporter.expect({"head": 1.0}, {"head": 10})
+    reporter.begin("head", 30, "images")
+    time.sleep(0.1)
+    reporter.advance(30)
+    reporter.begin("head", 100, "images")
+    reporter.go_on(0, 0)
+    reporter.advance(10, epoch=1.0, loss=1.0)
+    reporter.epoch(1, loss=1.0)
+    assert reporter.seconds["head"] > 0.1
+    assert {(line.epoch, line.step) for line in run.metrics()} == {(1, 1)}
+    reporter.end("stopped", "Stopped.", None)
+
+
 def test_a_run_that_ends_with_the_clock_set_back_took_no_negative_time(own_folders, monkeypatch):
     run = write_run(state="running", created=time.time() + 86_400)
     reporter = report(run, 1, 2)

@@ -105,8 +105,7 @@ def fit_head(
 @pytest.mark.parametrize(
     "choices",
     [
-        {"epochs": 5, "dropout": 0.5},
-        {"epochs": 5, "head": "mlp", "hidden_units": 64, "batch_norm": True, "dropout": 0.2},
+        {"epochs": 5, "head": "mlp", "hidden_units": 64, "batch_norm": True, "dropout": 0.5},
         {"epochs": 5, "optimizer": "sgd", "warmup_epochs": 1.0, "augmentation": ("flip",)},
         {"epochs": 40, "early_stopping": 2, "schedule": "constant"},
     ],

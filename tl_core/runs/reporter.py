@@ -45,7 +45,8 @@ class Reporter(Progress):
         self._epoch_seconds = 0.0
         before = run.status.seconds
         self._broken_off = bool(before)
-        self._seconds: dict[str, float] = {p: before[p] for p in _LASTING if p in before}
+        self._carried: dict[str, float] = {p: before[p] for p in _LASTING if p in before}
+        self._seconds = dict(self._carried)
         self._notes = list(run.status.notes)
         self._written = {METRICS: -_INTERVAL, STATUS: -_INTERVAL}
         self._share = run.status.share if self._broken_off else 0.0
@@ -109,7 +110,8 @@ class Reporter(Progress):
         self._steps = {line.phase: line.step for line in lines if line.phase != self._phase}
         self._steps[self._phase] = self._count(done)
         for phase in TRAINING - {line.phase for line in lines}:
-            self._seconds.pop(phase, None)
+            if phase in self._carried:
+                self._seconds[phase] -= self._carried[phase]
         if lines:
             self._started = time.monotonic() - lines[-1].time
         self._epoch_seconds = self._in_phase()
