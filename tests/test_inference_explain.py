@@ -8,6 +8,7 @@ from tl_core.backbones.build import build_backbone, pooled_outputs
 from tl_core.backbones.weights import Weights
 from tl_core.errors import TransferLabError
 from tl_core.inference.explain import Explainer, overlay
+from tl_core.inference.foreign import check_model_file
 from tl_core.inference.saved import SavedModel
 from tl_core.training.assemble import assemble
 from tl_core.training.head import build_head
@@ -33,6 +34,8 @@ def saved(folder: Path, name: str, *, resolution: int = 40, mirrored: bool = Fal
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_can_be_explained(name: str, tmp_path: Path) -> None:
     model = saved(tmp_path, name)
+    # What runs save must stay what a run from elsewhere may bring.
+    check_model_file(tmp_path / "model.keras")
     picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     explain = Explainer(model)
     maps = [explain(picture, target) for target in (0, 3)]

@@ -1,15 +1,18 @@
 """Where in a picture a model saw its answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from pages.parts import words
 from pages.parts.models import predictor
 from pages.parts.pictures import Picture
 from tl_core.inference.answers import Answer
-from tl_core.inference.explain import Explainer, overlay
+from tl_core.inference.explain import explainer, overlay
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -55,5 +58,5 @@ def draw(picture: Picture, run: Run, answer: Answer, why: Why, key: str) -> None
 
 
 @st.cache_resource(max_entries=3, show_spinner="Preparing the model to explain itself …")
-def _explainer(model: str, changed: int) -> Explainer:
-    return Explainer(predictor().model(Path(model)))
+def _explainer(model: str, changed: int) -> Callable[[NDArray[np.uint8], int], NDArray[np.float32]]:
+    return explainer(predictor().model(Path(model)))

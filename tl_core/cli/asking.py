@@ -1,4 +1,4 @@
-"""Which pictures and which models a question is about."""
+"""Which runs, pictures and models a command is about."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,9 @@ from tl_core.errors import TransferLabError
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import best_runs
 
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run, or how its name begins or ends.")
+]
 Images = Annotated[
     list[Path], typer.Argument(metavar="IMAGE…", help="Pictures, or folders of them.")
 ]

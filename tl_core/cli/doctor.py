@@ -11,7 +11,7 @@ from tl_core.backbones.weights import report
 from tl_core.cli.app import app
 from tl_core.cli.output import Json, out, print_facts, print_json, size
 from tl_core.features.memory import has_gpu
-from tl_core.runs.bin import binned
+from tl_core.runs.bin import binned, total
 from tl_core.runs.machine import machine, versions
 from tl_core.settings import settings
 
@@ -64,7 +64,7 @@ def _folders() -> dict[str, str]:
     writable = "writable" if os.access(_nearest(at.artifacts), os.W_OK) else "NOT writable"
     return {
         "runs and caches": f"{at.artifacts} ({writable}, {free} free)",
-        "deleted runs": size(sum(one.size for one in binned())) + " in the bin (`tl bin`)",
+        "deleted runs": size(total(binned())) + " in the bin (`tl bin`)",
         "TL_DATA_DIR": str(at.data or "not set"),
         "TL_WEIGHTS_DIR": str(at.weights or "not set"),
         "Keras' cache": str(at.keras_home),

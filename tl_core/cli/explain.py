@@ -14,7 +14,7 @@ from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import read_image
 from tl_core.errors import TransferLabError, UnreadableImage
 from tl_core.files import replacing
-from tl_core.inference.explain import Explainer, overlay
+from tl_core.inference.explain import explainer, overlay
 from tl_core.inference.predictor import Predictor
 from tl_core.runs.store import Run
 
@@ -40,7 +40,7 @@ def explain(
     runs = runs_to_ask(run or [])
     start_tensorflow()
     predictor = Predictor(max_models=len(runs))
-    explainers = {one.id: Explainer(predictor.model(one.model_path)) for one in runs}
+    explainers = {one.id: explainer(predictor.model(one.model_path)) for one in runs}
     drawn: list[dict[str, object]] = []
     failed: dict[str, str] = {}
     for path in files_in(images):

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import RunName
 from tl_core.cli.output import NOTHING, Json, moment, out, print_json, print_table, size
-from tl_core.cli.runs import RunName, called
+from tl_core.cli.runs import called
 from tl_core.runs import about, queue
 from tl_core.runs import bin as the_bin
 from tl_core.runs.names import run_title
@@ -71,7 +72,7 @@ def show_bin(
 ) -> None:
     """List the deleted runs, or delete them for good; that asks first on a terminal."""
     found = the_bin.binned()
-    total = sum(one.size for one in found)
+    total = the_bin.total(found)
     if empty:
         _confirm(f"Delete {len(found)} runs of {size(total)} for good?", yes)
         freed = the_bin.empty()

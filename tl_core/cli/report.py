@@ -6,13 +6,10 @@ from typing import Annotated
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import RunName
 from tl_core.cli.output import err, out, size
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
-
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run, or how its name begins or ends.")
-]
 
 
 @app.command()

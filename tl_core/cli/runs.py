@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import RunName
 from tl_core.cli.describe import DEMO, print_run
 from tl_core.cli.output import (
     NOTHING,
@@ -20,14 +21,10 @@ from tl_core.cli.output import (
     size,
 )
 from tl_core.runs import queue
-from tl_core.runs.bin import binned
+from tl_core.runs.bin import binned, total
 from tl_core.runs.recorded import find_run
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import seconds_of, summary
-
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run, or how its name begins or ends.")
-]
 
 
 @app.command()
@@ -51,8 +48,8 @@ def runs(
         )
     deleted = binned()
     if deleted and not as_json:
-        total = size(sum(one.size for one in deleted))
-        err().print(f"In the bin: {len(deleted)} of {total}; `tl bin --empty` frees that.")
+        held = size(total(deleted))
+        err().print(f"In the bin: {len(deleted)} of {held}; `tl bin --empty` frees that.")
 
 
 @app.command()
@@ -92,7 +89,8 @@ def _row(run: Run) -> tuple[object, ...]:
 
 def called(run: Run) -> str:
     """Return the name and the tags that people gave a readable run."""
-    return " ".join([run.about.name or "", *(f"#{tag}" for tag in run.about.tags)]).strip()
+    words = [run.about.name or "", *(f"#{tag}" for tag in run.about.tags)]
+    return " ".join(words + (["(imported)"] if run.imported else [])).strip()
 
 
 def _has(run: Run, tags: list[str]) -> bool:

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import RunName
 from tl_core.cli.describe import print_run
 from tl_core.cli.follow import follow
 from tl_core.cli.output import Json, err, out, print_json
 from tl_core.cli.recipe_options import takes_recipe
-from tl_core.cli.runs import RunName
 from tl_core.runs import queue
 from tl_core.runs.store import Run, get_run
 from tl_core.runs.summary import summary

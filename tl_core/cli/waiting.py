@@ -5,8 +5,9 @@ from typing import Annotated, get_args
 import typer
 
 from tl_core.cli.app import app
+from tl_core.cli.asking import RunName
 from tl_core.cli.output import NOTHING, Json, moment, out, print_json, print_table
-from tl_core.cli.runs import RunName, state
+from tl_core.cli.runs import state
 from tl_core.runs import order
 from tl_core.runs.queue import refresh
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs

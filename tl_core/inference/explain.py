@@ -1,5 +1,6 @@
 """Where in a picture a model saw what it answered: Grad-CAM."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,19 @@ from PIL import Image
 
 from tl_core.backbones.table import backbone
 from tl_core.errors import TransferLabError
+from tl_core.inference.guarded import GuardedModel
 from tl_core.inference.saved import SavedModel
+
+
+def explainer(
+    model: SavedModel | GuardedModel,
+) -> Callable[[NDArray[np.uint8], int], NDArray[np.float32]]:
+    """Return what makes `model`'s Grad-CAM maps; see `Explainer`.
+
+    Raises:
+        TransferLabError: the model was not put together by this project.
+    """
+    return model.explain if isinstance(model, GuardedModel) else Explainer(model)
 
 
 class Explainer:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
+from tl_core.inference.guarded import GuardedModel, is_from_elsewhere
 from tl_core.inference.saved import SavedModel
+
+Model = SavedModel | GuardedModel
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,13 @@ class Prediction:
 class Predictor:
     """Answers for pictures by saved models; safe to share between threads.
 
-    At most `max_models` stay in memory. A file that was replaced since is loaded again.
+    At most `max_models` stay in memory. A file that was replaced since is loaded again. The model
+    of an imported run is opened in a process of its own.
     """
 
     def __init__(self, max_models: int = 3) -> None:
         self._most = max_models
-        self._models: OrderedDict[tuple[Path, int], SavedModel] = OrderedDict()
+        self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
         self._lock = threading.Lock()
 
     def predict(self, model_path: Path, pictures: NDArray[np.uint8]) -> Prediction:
@@ -47,7 +51,7 @@ class Predictor:
         answers = np.concatenate(rows) if rows else np.empty((0, model.classes), np.float32)
         return Prediction(answers, 1000 * seconds / max(len(rows), 1))
 
-    def model(self, model_path: Path) -> SavedModel:
+    def model(self, model_path: Path) -> Model:
         """Return the model at `model_path`, kept ready from now on.
 
         Raises:
@@ -56,7 +60,7 @@ class Predictor:
         with self._lock:
             return self._ready(model_path)
 
-    def _ready(self, path: Path) -> SavedModel:
+    def _ready(self, path: Path) -> Model:
         try:
             key = (path, path.stat().st_mtime_ns)
         except OSError as error:
@@ -64,7 +68,7 @@ class Predictor:
                 f"There is no {path.name} in {path.parent.name}; the run may have been deleted."
             ) from error
         if key not in self._models:
-            self._models[key] = SavedModel(path)
+            self._models[key] = GuardedModel(path) if is_from_elsewhere(path) else SavedModel(path)
             while len(self._models) > self._most:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)

@@ -1,6 +1,6 @@
 """What people call a run, the tags they give it and the note they keep with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -36,7 +36,21 @@ def annotate(run: Run, note: str) -> Run:
     Raises:
         TransferLabError: the note is longer than 4,000 characters or holds control characters.
     """
-    return _change(run, note=note.replace("\r\n", "\n").strip())
+    return _change(run, note=_lines(note))
+
+
+def describe(run: Run, *, name: str, tags: Sequence[str], note: str) -> Run:
+    """Replace the name, the tags and the note of `run` at once.
+
+    Raises:
+        TransferLabError: as `rename`, `tag` and `annotate` do.
+    """
+    given = [tag.strip() for tag in tags]
+    return _change(run, name=name.strip() or None, tags=given, note=_lines(note))
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 def _change(run: Run, add: Iterable[str] = (), remove: Iterable[str] = (), **given: object) -> Run:

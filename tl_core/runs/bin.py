@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,11 @@ def binned() -> list[Binned]:
         deleted = int(stamp.partition("-")[0]) / 1e9 if stamp.partition("-")[0].isdigit() else 0.0
         found.append(Binned(Run(run_id or name, path), deleted, _size(path)))
     return sorted(found, key=lambda one: one.deleted, reverse=True)
+
+
+def total(found: Iterable[Binned]) -> int:
+    """Return how many bytes these take."""
+    return sum(one.size for one in found)
 
 
 def restore(name: str) -> Run:

@@ -83,6 +83,14 @@ class About(_Document):
     note: _Note = ""
 
 
+class Imported(_Document):
+    """`imported.json`: the run was made elsewhere; when it came and which version sent it."""
+
+    version: Literal[1] = 1
+    at: float
+    by: str
+
+
 class MetricsLine(_Document):
     """One line of `metrics.jsonl`.
 

@@ -28,7 +28,8 @@ def run_title(run: Run) -> str:
     recipe = run.recipe
     called = [BACKBONES[recipe.backbone].title, preset_title(recipe.preset)]
     parts = [*([run.about.name] if run.about.name else called), short(run)]
-    return " · ".join(parts + (["recorded"] if run.recorded else []))
+    marks = {"recorded": run.recorded, "imported": run.imported}
+    return " · ".join([*parts, *(mark for mark, holds in marks.items() if holds)])
 
 
 def provenance(run: Run) -> str:

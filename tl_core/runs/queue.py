@@ -41,7 +41,7 @@ _INTERRUPTED = (
 
 RESUMABLE: frozenset[State] = frozenset({"stopped", "interrupted", "failed"})
 
-BUILDING, DELETING = ".building-", ".deleting-"
+BUILDING, DELETING, IMPORTING = ".building-", ".deleting-", ".importing-"
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
 
 _log = logging.getLogger(__name__)
@@ -122,7 +122,9 @@ def sweep() -> None:
     Call it under the queue lock, which whoever stores or deletes holds.
     """
     for path in settings().runs.iterdir():
-        if path.name.startswith((BUILDING, DELETING)):
+        # An import takes too long to hold the queue lock; it holds the lock of its folder.
+        left = path.name.startswith(IMPORTING) and not is_held(worker_lock(path))
+        if left or path.name.startswith((BUILDING, DELETING)):
             _log.info("removing %s, left by a process that was killed", path.name)
             remove(path)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.document import Evaluation, Figures
+from tl_core.inference.guarded import is_from_elsewhere
 from tl_core.runs.documents import ACTIVE, About, Headline, MetricsLine, Outcome, Status
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
@@ -110,6 +111,11 @@ class Run:
         except TransferLabError as error:
             return str(error)
         return None
+
+    @property
+    def imported(self) -> bool:
+        """Whether the run came from elsewhere, so that nobody here saw it trained."""
+        return is_from_elsewhere(self.model_path)
 
     @property
     def active(self) -> bool:

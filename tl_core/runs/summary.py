@@ -28,6 +28,7 @@ def summary(run: Run) -> dict[str, Any]:
         "status": status.state if status else "unreadable",
         "message": status.message if status else run.problem,
         "code": status.code if status else None,
+        "imported": run.imported,
         "held": status.held if status else False,
         "phase": status.phase if status else None,
         "share": status.share if status else None,
@@ -74,6 +75,12 @@ def best_runs(runs: Iterable[Run]) -> list[Run]:
         if run.recipe.dataset == newest:
             best[run.recipe.backbone] = run
     return sorted(best.values(), key=_validation_accuracy, reverse=True)
+
+
+def minutes(run: Run) -> float | None:
+    """Return how many minutes a readable run took, None while it has not ended."""
+    seconds = seconds_of(run).get("total")
+    return None if seconds is None else seconds / 60
 
 
 def _validation_accuracy(run: Run) -> float:

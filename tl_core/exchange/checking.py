@@ -1,0 +1,100 @@
+"""Whether the documents and arrays of a run from elsewhere are what a run of Transfer Lab holds."""
+
+import unicodedata
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from numpy.lib import format as npy
+
+from tl_core.errors import TransferLabError
+from tl_core.evaluation import evaluate
+from tl_core.evaluation.ranking import checked_labels, checked_probabilities
+from tl_core.files import write_text
+from tl_core.runs.store import EVALUATION, PREDICTIONS, Run
+from tl_core.zips import open_zip
+
+_MOST_ARRAYS = 8
+
+
+def check_run(run: Run) -> None:
+    """Look through a run folder that somebody else filled, and find its figures anew.
+
+    Raises:
+        TransferLabError: a document cannot be read or holds text that cannot be shown, the run has
+            not ended, or its arrays are not those of its data set or contradict its figures.
+    """
+    if run.problem is not None:
+        raise TransferLabError(f"The run cannot be read: {run.problem}")
+    if run.active:
+        raise TransferLabError(f"The run says that it is {run.status.state}; it has not ended.")
+    outcome, evaluation = run.outcome, run.evaluation
+    for document in (run.recipe, run.status, outcome, evaluation, *run.metrics()):
+        if document is not None:
+            _check_text(document.model_dump())
+    if outcome is None or evaluation is None:
+        return
+    data = outcome.dataset
+    classes = len(data.class_names)
+    _check_arrays(
+        run.folder / PREDICTIONS,
+        {
+            "probabilities": (data.test, classes),
+            "labels": (data.test,),
+            "validation_probabilities": (data.validation, classes),
+            "validation_labels": (data.validation,),
+        },
+    )
+    probabilities, labels = run.validation_predictions()
+    if len(labels):
+        checked_labels(labels, len(checked_probabilities(probabilities)), classes)
+    coarse = data.coarse_of_class
+    found = evaluate(*run.predictions(), data.class_names, coarse, data.coarse_names)
+    if (found.top1, found.top5, found.confusion) != (
+        evaluation.top1,
+        evaluation.top5,
+        evaluation.confusion,
+    ):
+        raise TransferLabError("The run's figures are not those of its answers.")
+    write_text(run.folder / EVALUATION, found.model_dump_json())
+
+
+def _check_text(value: Any) -> None:
+    """Refuse what steers a terminal; a page shows any other text as it stands."""
+    if isinstance(value, str):
+        if any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in value):
+            raise TransferLabError("A document of the run holds characters that cannot be shown.")
+    elif isinstance(value, dict):
+        for name, inside in value.items():
+            _check_text(name)
+            _check_text(inside)
+    elif isinstance(value, list | tuple):
+        for inside in value:
+            _check_text(inside)
+
+
+def _check_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Refuse arrays of other names, shapes or kinds before any of them is made room for."""
+    try:
+        with path.open("rb") as file, open_zip(file, _MOST_ARRAYS) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            if names != shapes.keys():
+                raise TransferLabError(f"{PREDICTIONS} holds other arrays than a run's.")
+            for name, expected in shapes.items():
+                with archive.open(f"{name}.npy") as entry:
+                    shape, kind = _header(entry)
+                if shape != expected or kind not in ("iu" if name.endswith("labels") else "f"):
+                    raise TransferLabError(
+                        f"{PREDICTIONS} holds {name} of shape {shape} and kind {kind!r}; expected "
+                        f"{expected} numbers."
+                    )
+    except TransferLabError as error:
+        raise TransferLabError(f"{PREDICTIONS} cannot be used. {error}") from error
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError) as error:
+        raise TransferLabError(f"{PREDICTIONS} is damaged ({type(error).__name__}).") from error
+
+
+def _header(entry: Any) -> tuple[tuple[int, ...], str]:
+    file: BinaryIO = entry
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    shape, _, dtype = readers[npy.read_magic(file)](file)
+    return shape, dtype.kind
