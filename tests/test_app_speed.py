@@ -7,7 +7,7 @@ _OPEN_ALL = """
 import sys
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file("app.py", default_timeout=60).run()
-for page in ("1_Train", "2_Compare", "3_Predict"):
+for page in ("1_Train", "2_Compare", "3_Predict", "4_Runs"):
     app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
 print(sorted({"keras", "tensorflow", "openvino"} & set(sys.modules)))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import words
-from pages.parts.shell import COMPARE
+from pages.parts.shell import COMPARE, RUNS
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -16,7 +16,8 @@ def latest_runs(made_here: list[Run], recorded: list[Run]) -> None:
         st.header("Latest runs")
         _table(made_here[:_MOST], "The latest runs and what came of them")
         if len(made_here) > _MOST:
-            st.caption(f"And {len(made_here) - _MOST} more; `tl runs` lists them all.")
+            more = f"And {len(made_here) - _MOST} more"
+            st.page_link(RUNS, label=more, icon=":material/history:")
     if recorded:
         st.header("Recorded runs")
         st.caption("Made elsewhere, behind the figures in the README, to look at before your own.")

@@ -9,17 +9,19 @@ import streamlit as st
 from pages.parts import door, log, words
 from tl_core.errors import TransferLabError
 
-HOME, TRAIN, COMPARE, PREDICT = (
+HOME, TRAIN, COMPARE, PREDICT, RUNS = (
     "app.py",
     "pages/1_Train.py",
     "pages/2_Compare.py",
     "pages/3_Predict.py",
+    "pages/4_Runs.py",
 )
 _LINKS = {
     HOME: ("Home", ":material/home:"),
     TRAIN: ("Train", ":material/model_training:"),
     COMPARE: ("Compare", ":material/leaderboard:"),
     PREDICT: ("Predict", ":material/image_search:"),
+    RUNS: ("Runs", ":material/history:"),
 }
 _HERE = Path(__file__).parent
 # What is chosen stands in the accent colour on a tint of it, which no accent does legibly on dark

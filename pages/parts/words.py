@@ -26,6 +26,7 @@ DEMO_BADGE = ":violet-badge[:material/science: demo data]"
 RANDOM_BADGE = ":gray-badge[random weights]"
 HELD_BADGE = ":orange-badge[:material/pause: held]"
 UNREADABLE_BADGE = ":red-badge[unreadable]"
+IMPORTED_BADGE = ":blue-badge[:material/input: imported]"
 RECORDED_BADGE = ":blue-badge[:material/inventory_2: recorded]"
 
 
@@ -57,6 +58,7 @@ def marks(run: Run) -> str:
         DEMO_BADGE: is_demo(run),
         RANDOM_BADGE: run.recipe.weights == "random",
         RECORDED_BADGE: run.recorded,
+        IMPORTED_BADGE: run.imported,
         HELD_BADGE: run.status.held,
     }
     return " ".join(badge for badge, shown in badges.items() if shown)
