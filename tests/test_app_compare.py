@@ -1,6 +1,10 @@
 from app_pages import calm, charts, open_page, texts
 from run_folders import write_run
 
+from tl_core.runs import bin
+from tl_core.runs.recorded import record
+from tl_core.runs.store import get_run
+
 DEMO = "20261122-0741-mobilenet_v2-frozen-aaaa"
 REAL = "20261122-0742-vgg16-frozen-bbbb"
 OTHER_REAL = "20261122-0743-mobilenet_v2-frozen-cccc"
@@ -77,3 +81,14 @@ def test_nothing_chosen_says_what_to_do() -> None:
     page = open_page("2_Compare")
     page.multiselect(key="runs").set_value([]).run()
     assert "Choose at least one run" in calm(page).info[0].value
+
+
+def test_runs_made_here_come_before_recorded_ones() -> None:
+    record(write_run(REAL, dataset="cifar100"))
+    bin.delete(get_run(REAL))
+    page = open_page("2_Compare")
+    assert page.multiselect(key="runs").value == [f"recorded/{REAL}"]
+    write_run(DEMO)
+    page = open_page("2_Compare")
+    assert page.multiselect(key="runs").value == [DEMO]
+    assert len(page.segmented_control(key="runs_tested_on").options) == 2

@@ -37,7 +37,9 @@ def choose_runs(
         return [], left_out
     asked = st.session_state.get(key, st.query_params.get_all(key))
     places = {found.key: found for found in sets}
-    first = next((s for s in sets if any(run.id in asked for run in s.runs)), sets[0])
+    # Whoever has trained something wants to see that; recorded runs are for those who have not.
+    made_here = next((s for s in sets if not all(run.recorded for run in s.runs)), sets[0])
+    first = next((s for s in sets if any(run.id in asked for run in s.runs)), made_here)
     chosen_set = first
     if len(sets) > 1:
         chosen_set = places[

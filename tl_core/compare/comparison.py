@@ -19,7 +19,12 @@ from tl_core.compare.words import caveats, verdict
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.classes import class_table, superclass_accuracies
 from tl_core.evaluation.comparable import Candidate, LeftOut, comparable
-from tl_core.evaluation.confusion import by_superclass, most_confused
+from tl_core.evaluation.confusion import (
+    ConfusedPair,
+    by_superclass,
+    most_confused,
+    most_confused_superclasses,
+)
 from tl_core.evaluation.document import Evaluation
 from tl_core.evaluation.mistakes import Gallery
 from tl_core.evaluation.pareto import COSTS, pareto_front
@@ -179,8 +184,11 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
     stored = analysis(run)
     matrix = np.array(evaluation.confusion, dtype=np.int64)
     coarse = None
+    confused: tuple[ConfusedPair, ...] = ()
     if data.coarse_of_class is not None:
-        coarse = by_superclass(matrix, data.coarse_of_class, len(data.coarse_names)).tolist()
+        superclasses = len(data.coarse_names)
+        coarse = by_superclass(matrix, data.coarse_of_class, superclasses).tolist()
+        confused = most_confused_superclasses(matrix, data.coarse_of_class, superclasses)
     return ComparedRun(
         run=run.id,
         title=run_title(run),
@@ -216,6 +224,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
             ShownPair(**dict(pair), positions=_positions(gallery, place, pair.label, pair.answer))
             for pair in most_confused(matrix)
         ),
+        most_confused_superclasses=confused,
         only_right=gallery.only_right(place),
         confident_mistakes=gallery.confident_mistakes(place),
     )

@@ -93,6 +93,7 @@ class ComparedRun(Document):
     confusion: tuple[tuple[int, ...], ...]
     superclass_confusion: tuple[tuple[int, ...], ...] | None
     most_confused: tuple[ShownPair, ...]
+    most_confused_superclasses: tuple[ConfusedPair, ...]
     only_right: tuple[Exhibit, ...]
     confident_mistakes: tuple[Exhibit, ...]
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tl_core.compare.document import ComparedRun, Comparison
-from tl_core.evaluation.confusion import inside_pair, most_confused_superclasses
+from tl_core.evaluation.confusion import inside_pair
 from tl_core.evaluation.pareto import COSTS
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.costs import CostPoint, cost_scatter
@@ -176,7 +176,7 @@ def opened_pairs(found: Comparison) -> list[Chart]:
     charts = []
     for run in found.runs:
         matrix = np.array(run.confusion, dtype=np.int64)
-        for pair in most_confused_superclasses(matrix, coarse, len(names), _OPENED):
+        for pair in run.most_confused_superclasses[:_OPENED]:
             truth, answer = names[pair.label], names[pair.answer]
             rows, columns, cells = inside_pair(matrix, coarse, pair.label, pair.answer)
             charts.append(

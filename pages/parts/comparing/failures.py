@@ -73,9 +73,14 @@ def _confusions_by_superclass(comparison: Comparison, row: ComparedRun) -> None:
         )
         st.caption("A click on a cell opens it into its classes.")
     with places[1].container(border=True):
+        # The first run's, so that the default stays while the reader goes from run to run.
+        first = comparison.runs[0].most_confused_superclasses
+        opened = (first[0].label, first[0].answer) if first else (0, 0)
         truth_place, answer_place = st.columns(2)
-        truth = truth_place.selectbox("Truth", names, key="truth", bind="query-params")
-        answer = answer_place.selectbox("Answer", names, key="answer", bind="query-params")
+        truth = truth_place.selectbox("Truth", names, opened[0], key="truth", bind="query-params")
+        answer = answer_place.selectbox(
+            "Answer", names, opened[1], key="answer", bind="query-params"
+        )
         rows, columns, inside = inside_pair(
             np.array(row.confusion),
             comparison.data.coarse_of_class,
