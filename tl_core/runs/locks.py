@@ -16,7 +16,10 @@ from filelock import FileLock, Timeout
 from tl_core.errors import TransferLabError
 from tl_core.settings import settings
 
-_PATIENCE = 30.0
+_PATIENCE = 120.0
+# Nobody waits in line for a file lock: who looks for it often gets it, among many on a busy machine
+# too. A look costs microseconds.
+_LOOK = 0.005
 
 
 @contextmanager
@@ -25,10 +28,10 @@ def queue_lock() -> Iterator[None]:
 
     Raises:
         TransferLabError: the runs folder cannot be written to, or another process holds the lock
-            for more than 30 s.
+            for more than two minutes.
     """
     runs = settings().runs
-    lock = FileLock(runs / ".queue.lock", timeout=_PATIENCE)
+    lock = FileLock(runs / ".queue.lock", timeout=_PATIENCE, poll_interval=_LOOK)
     try:
         runs.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -57,6 +57,8 @@ def submit(recipe: Recipe) -> Run:
     Raises:
         TransferLabError: the runs folder cannot be written to.
     """
+    # Read what is new before others have to wait for it: documents that were read are remembered.
+    list_runs()
     with queue_lock():
         try:
             run = _write_run(_with_whole_path(recipe))
@@ -197,6 +199,10 @@ def bury(run: Run, *, out_of_memory: bool = False) -> bool:
     """
     if is_held(worker_lock(run.folder)):
         return False
+    run = again(run)
+    if run.waits or not run.active:
+        # Its worker recorded its end and let go after `run` had been read.
+        return True
     if (run.folder / STOP_REQUEST).exists():
         record_end(run, "stopped", "Stopped.", None)
     elif out_of_memory:
