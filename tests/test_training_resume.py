@@ -152,8 +152,9 @@ def test_a_run_broken_off_in_the_head_and_in_fine_tuning_ends_as_the_unbroken_on
     monkeypatch.setenv("TL_ARTIFACTS_DIR", str(tmp_path / "another"))
     checkpoint = Checkpoint(tmp_path / "checkpoint.npz")
     epochs: list[tuple[int, dict[str, float]]] = []
-    for phase in ("head", "fine-tune"):
-        heard = Heard(phase, 2)
+    # Before the first epoch, and after one of fine-tuning.
+    for phase, reports in (("head", 0), ("fine-tune", 2)):
+        heard = Heard(phase, reports)
         heard.epochs = epochs
         with pytest.raises(Broken):
             whole(heard, checkpoint, FINE_TUNED)

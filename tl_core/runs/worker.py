@@ -80,7 +80,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return OUT_OF_MEMORY, "out-of-memory"
     if _is_full(error):
-        return "The disk is full; make room (`tl cache` shows what can go) and resume it.", "disk"
+        return "The disk is full; make room ('tl cache' shows what can go) and resume it.", "disk"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to use {error.filename}; change that and resume it.", "permission"
     if isinstance(error, OSError) and error.errno == errno.ENOENT:

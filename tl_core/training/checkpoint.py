@@ -30,7 +30,7 @@ class Fitted:
 
 
 class Reached(BaseModel):
-    """How far training is: `epoch` is finished, `best` the best so far.
+    """How far training is: `epoch` is finished, `best` the best so far; 0 and None before that.
 
     `source` names data and weights; `before` is how the phase before ended, if there was one, and
     `cached_features` whether the run found its features in the cache when it began.
@@ -42,7 +42,7 @@ class Reached(BaseModel):
     source: str
     phase: TrainingPhase
     epoch: int
-    best: Fitted
+    best: Fitted | None
     before: Fitted | None
     cached_features: bool
 

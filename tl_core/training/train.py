@@ -120,20 +120,26 @@ class _Run:
             return None
 
         def keep(epoch: int, best: Fitted, weights: Arrays | None) -> None:
-            reached = Reached(
-                source=self.source,
-                phase=phase,
-                epoch=epoch,
-                best=best,
-                before=before,
-                cached_features=self.cached_features,
-            )
+            reached = self.reached(phase, epoch, best, before)
             checkpoint.save(Saved(reached, loop.variables, weights))
 
         return keep
 
+    def reached(
+        self, phase: TrainingPhase, epoch: int, best: Fitted | None, before: Fitted | None
+    ) -> Reached:
+        return Reached(
+            source=self.source,
+            phase=phase,
+            epoch=epoch,
+            best=best,
+            before=before,
+            cached_features=self.cached_features,
+        )
+
     def saved_in(self, phase: TrainingPhase) -> Saved | None:
-        return self.saved if self.saved and self.saved.reached.phase == phase else None
+        found = self.saved
+        return found if found and found.reached.phase == phase and found.reached.epoch else None
 
     def train(self) -> Trained:
         import keras
@@ -142,6 +148,9 @@ class _Run:
         self.cached_features = extracted.cached
         if self.saved:
             self.cached_features = self.saved.reached.cached_features
+        elif self.checkpoint:
+            # After a break the features would be found in the cache, where this run put them.
+            self.checkpoint.save(Saved(self.reached("head", 0, None, None), (), None))
         training, validation = self.split(extracted.head)
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
