@@ -3,7 +3,9 @@
     python scripts/screenshots.py [--runs FOLDER]
 
 Without --runs it first trains the three main backbones with random weights on the demo data, which
-takes some minutes; with it, the runs of that artifacts folder are shown (a copy of them).
+takes some minutes; with it, the runs of that artifacts folder are shown (a copy of them), and
+one demo run is trained for the picture of the live view. TL_DATA_DIR must hold the data of the runs
+for their test pictures to be seen. Run it in a checkout that nobody edits meanwhile.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,12 +32,13 @@ _SECTIONS = {
     "Failures": "[data-testid=stDataFrame]",
     "Confidence": ".tl-chart .scatterlayer",
     "Together": "[data-testid=stMetric]",
+    "Report": "[data-testid=stDownloadButton]",
 }
 _NETWORKS = ("MobileNetV2", "ResNet50", "VGG16")
 _FIELDS = {"Limit": "3000", "Input size": "32", "Epochs": "40", "Learning rate": "0.003"}
 _CURVES_DRAWN = "document.querySelector('.tl-chart')?.data?.some(trace => trace.y.length > 2)"
 _RUNNING_SECONDS = 600
-_PATIENCE = 120_000
+_PATIENCE = 300_000
 
 
 def main() -> None:
@@ -50,20 +53,24 @@ def main() -> None:
         if arguments.runs:
             shutil.copytree(arguments.runs / "runs", artifacts / "runs")
         with serving(artifacts, Path(folder) / "server.log") as address:
-            _train_and_shoot(browser, address, arguments.out, trained=bool(arguments.runs))
+            if not arguments.runs:
+                _train_and_shoot(browser, address, arguments.out, _NETWORKS)
             for scheme in ("light", "dark"):
                 for suffix, width in _WIDTHS.items():
                     with _page(browser, scheme, width) as page:
                         _shoot_pages(page, address, arguments.out, f"{scheme}{suffix}")
+            # Last, so that no page before shows the run that is trained for this picture alone.
+            if arguments.runs:
+                _train_and_shoot(browser, address, arguments.out, _NETWORKS[:1])
 
 
-def _train_and_shoot(browser: Browser, address: str, out: Path, trained: bool) -> None:
+def _train_and_shoot(browser: Browser, address: str, out: Path, networks: Sequence[str]) -> None:
     """Start demo runs, picture the live view while they train, and wait for their end."""
     with _page(browser, "light", 1280) as page, _page(browser, "dark", 1280) as dark:
         page.goto(f"{address}/Train")
         page.get_by_text("Demo data").click()
         page.get_by_text("Random (a baseline)").click()
-        for name in _NETWORKS[1:] if not trained else ():
+        for name in networks[1:]:
             page.get_by_role("checkbox", name=name, exact=True).check(force=True)
         page.get_by_text("Every choice of the recipe").click()
         for field, value in _FIELDS.items():
