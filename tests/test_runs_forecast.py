@@ -60,3 +60,16 @@ def test_before_anything_is_expected_nothing_is_done():
     forecast.expect({"data": 5.0, "head": 5.0})
     forecast.begin("head")
     assert forecast.update(2.5, 0.5) == (pytest.approx(0.75), pytest.approx(2.5))
+
+
+def test_a_run_that_goes_on_begins_at_the_share_it_had_reached():
+    forecast = Forecast(0.4)
+    forecast.begin("data")
+    assert forecast.update(1.0, 0.5) == (0.4, None)
+    forecast.expect({"data": 1.0, "head": 10.0})
+    assert forecast.update(1.0, 1.0)[0] == 0.4
+    forecast.begin("head")
+    forecast.go_on(6.0)
+    share, left = forecast.update(1.0, 0.7)
+    assert left == pytest.approx(3.0)
+    assert share == pytest.approx(8 / 11)

@@ -41,13 +41,13 @@ class Forecast:
     def update(self, seconds: float, fraction: float) -> tuple[float, float | None]:
         """Return (share done, seconds left) `seconds` after `begin`, with `fraction` of it done.
 
-        Nothing is done and nothing known of what is left before `expect` was called.
+        Nothing more is done and nothing known of what is left before `expect` was called.
         """
         assert self._phase is not None, "begin comes first"
         seconds += self._earlier
         self._taken[self._phase] = self._before + seconds
         if not self._expected:
-            return 0.0, None
+            return self._share, None
         expected = 0.0 if self._before else self._expected.get(self._phase, 0.0)
         whole = max(seconds / fraction if fraction > 0.02 else expected, seconds)
         to_come = sum(s for phase, s in self._expected.items() if phase not in self._taken)
