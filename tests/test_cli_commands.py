@@ -54,7 +54,7 @@ def test_help_is_quick_and_loads_no_network_library():
         *("datasets", "backbones", "train", "resume", "runs", "show", "stop"),
         *("queue", "move", "hold", "release"),
         *("rename", "tag", "note", "delete", "restore", "bin"),
-        *("export", "import"),
+        *("export", "import", "tensorboard", "mlflow"),
         *("compare", "report", "card", "record", "labels"),
         *("predict", "explain", "cache", "doctor", "password"),
     ]

@@ -1,4 +1,4 @@
-"""`tl export` and `tl import`: a run as one file, for another machine."""
+"""`tl export`, `tl import`, `tl tensorboard` and `tl mlflow`: runs for elsewhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,8 @@ import typer
 from tl_core.cli.app import app
 from tl_core.cli.asking import RunName
 from tl_core.cli.output import err, out, size
+
+Runs = Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs that have ended.")]
 
 
 @app.command()
@@ -39,3 +41,37 @@ def take_in(
 
     err().print("Checking the archive and trying its model …")
     out().print(f"{import_run(archive).id} is here, marked as imported.")
+
+
+@app.command()
+def tensorboard(
+    runs: Runs,
+    to: Annotated[Path, typer.Option("--to", help="The folder; one is made in it for each run.")],
+) -> None:
+    """Write runs as TensorBoard's event files: `tensorboard --logdir FOLDER` shows them."""
+    from tl_core.cli.quiet import start_tensorflow
+    from tl_core.exchange.tensorboard import write_events
+    from tl_core.runs.recorded import find_run
+
+    found = [find_run(name) for name in runs]
+    start_tensorflow()
+    for run in found:
+        out().print(str(write_events(run, to)))
+
+
+@app.command()
+def mlflow(
+    runs: Runs,
+    to: Annotated[str, typer.Option("--to", help="The tracking URI: a server's, or file:FOLDER.")],
+    experiment: Annotated[str, typer.Option(help="Its name in MLflow.")] = "transfer-lab",
+    artifacts: Annotated[
+        bool, typer.Option("--artifacts", help="Send the documents and the model too.")
+    ] = False,
+) -> None:
+    """Log runs to MLflow: recipe, metrics by epoch, final figures and tags."""
+    from tl_core.exchange.mlflow import log_run
+    from tl_core.runs.recorded import find_run
+
+    for run in [find_run(name) for name in runs]:
+        logged = log_run(run, to, experiment=experiment, artifacts=artifacts)
+        out().print(f"{run.id} is {logged} there.")
