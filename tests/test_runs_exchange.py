@@ -27,6 +27,7 @@ from tl_core.runs import about, queue
 from tl_core.runs.bin import delete
 from tl_core.runs.locks import queue_lock
 from tl_core.runs.names import run_title
+from tl_core.runs.recorded import record
 from tl_core.runs.store import get_run, list_runs
 from tl_core.runs.summary import summary
 from tl_core.settings import settings
@@ -103,6 +104,8 @@ def test_a_run_comes_back_as_it_was_sent_and_marked(tmp_path: Path) -> None:
     for name in ("recipe.json", "predictions.npz", "metrics.jsonl", "log.txt", "evaluation.json"):
         assert (back.folder / name).read_bytes() == before[name], name
     assert left_here() == sorted([".bin", run.id])
+    with pytest.raises(TransferLabError, match="made elsewhere; record the runs made here"):
+        record(get_run(back.id))
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed", "interrupted"])
@@ -110,7 +113,11 @@ def test_a_run_without_results_can_travel_too(tmp_path: Path, state) -> None:
     run = write_run(state=state)
     export_run(run, tmp_path / "run.zip")
     delete(run)
-    assert import_run(tmp_path / "run.zip").status.state == state
+    back = import_run(tmp_path / "run.zip")
+    assert back.status.state == state
+    # Its recipe may name a folder here, which its sender should not have read.
+    with pytest.raises(TransferLabError, match="made elsewhere and is not gone on with"):
+        queue.resume(back)
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])

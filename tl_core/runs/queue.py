@@ -98,11 +98,16 @@ def resume(run: Run) -> Run:
     finished part of its features. The settings in force now count, where there are any.
 
     Raises:
-        TransferLabError: the run is finished, waits or is at work, or its folder cannot be written.
+        TransferLabError: the run is finished, waits or is at work, was made elsewhere, or its folder
+            cannot be written.
     """
     with queue_lock():
         run = again(run)
         status = run.status
+        if run.imported:
+            raise TransferLabError(
+                f"Run {run.id} was made elsewhere and is not gone on with; train one of its recipe."
+            )
         if status.state not in RESUMABLE:
             raise TransferLabError(f"Run {run.id} is {status.state}; there is nothing to resume.")
         try:

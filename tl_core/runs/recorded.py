@@ -66,6 +66,8 @@ def record(run: Run) -> Run:
     if outcome is None:
         state = run.problem or f"it is {run.status.state}"
         raise TransferLabError(f"Run {run.id} cannot be recorded: {state}.")
+    if run.imported:
+        raise TransferLabError(f"Run {run.id} was made elsewhere; record the runs made here.")
     if outcome.dataset.name.startswith(FOLDER):
         raise TransferLabError(
             f"Run {run.id} was made from a folder of pictures that others do not have; record a "
