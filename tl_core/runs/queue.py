@@ -98,8 +98,8 @@ def resume(run: Run) -> Run:
     finished part of its features. The settings in force now count, where there are any.
 
     Raises:
-        TransferLabError: the run is finished, waits or is at work, was made elsewhere, or its folder
-            cannot be written.
+        TransferLabError: the run is finished, waits, is at work or was made elsewhere, or its
+            folder cannot be written.
     """
     with queue_lock():
         run = again(run)
