@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from tl_core.files import write_text
+from tl_core.files import recalled, write_text
 from tl_core.settings import settings
 
 
@@ -22,8 +22,4 @@ def file_hash(path: Path, algorithm: str) -> str:
 
 
 def _read(memory: Path) -> dict[str, str]:
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
+    return {key: str(value) for key, value in recalled(memory).items()}

@@ -28,7 +28,7 @@ from tl_core.evaluation.confusion import (
 from tl_core.evaluation.document import Evaluation
 from tl_core.evaluation.mistakes import Gallery
 from tl_core.evaluation.pareto import COSTS, pareto_front
-from tl_core.evaluation.ranking import checked_runs
+from tl_core.evaluation.ranking import checked_labels, checked_probabilities, checked_runs
 from tl_core.evaluation.reference import notebook
 from tl_core.evaluation.seeds import SeedGroup, seed_groups
 from tl_core.evaluation.significance import compare_pairs, verdict_matrix
@@ -160,7 +160,31 @@ def _read(run: Run) -> _Tested:
     outcome, evaluation = run.outcome, run.evaluation
     assert outcome is not None
     assert evaluation is not None
+    _check(outcome, evaluation, probabilities, labels)
     return _Tested(run, outcome, evaluation, probabilities, labels)
+
+
+def _check(
+    outcome: Outcome,
+    evaluation: Evaluation,
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> None:
+    """Raise TransferLabError where what is stored of a run does not fit together."""
+    values = checked_probabilities(probabilities)
+    checked_labels(labels, *values.shape)
+    names = outcome.dataset.class_names
+    coarse = tuple(found.name for found in evaluation.superclasses)
+    fits = (
+        tuple(found.name for found in evaluation.classes) == names
+        and coarse == (outcome.dataset.coarse_names if coarse else ())
+        and {len(row) for row in evaluation.confusion} == {len(evaluation.confusion)}
+        and len(evaluation.confusion) == len(names) == values.shape[1]
+    )
+    if not fits:
+        raise TransferLabError(
+            "Its stored classes, figures and answers do not fit together; train it again."
+        )
 
 
 def _seeds(tested: Sequence[_Tested]) -> dict[str, SeedGroup]:

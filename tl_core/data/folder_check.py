@@ -71,7 +71,7 @@ def _remembered(memory: Path) -> Answers:
         if kept["judgement"] != _JUDGEMENT:
             return {}
         return {name: (int(a), int(b), str(c)) for name, (a, b, c) in kept["answers"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # What was remembered only saves time; a damaged memory is as good as none.
         return {}
 

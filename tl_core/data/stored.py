@@ -93,7 +93,7 @@ def load(folder: Path) -> tuple[Stored, str] | None:
             coarse_names=tuple(about["coarse_names"]),
         )
         return stored, str(about["fingerprint"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         # A cache can always be made again; a damaged one counts as none.
         return None
 

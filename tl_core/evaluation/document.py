@@ -1,8 +1,8 @@
 """What `evaluation.json` holds: every figure of one run on its test set, with its uncertainty."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Document(BaseModel):
@@ -75,3 +75,10 @@ class Evaluation(Figures):
     classes: tuple[ClassResult, ...]
     superclasses: tuple[SuperclassResult, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        sides = {len(self.classes), len(self.confusion), *(len(row) for row in self.confusion)}
+        if len(sides) > 1:
+            raise ValueError("the confusion matrix does not fit the classes")
+        return self

@@ -229,7 +229,9 @@ def _entries() -> Iterator[EntryReport]:
             document = json.loads((folder / "key.json").read_text(encoding="utf-8"))
             used = (folder / "key.json").stat().st_mtime
             size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError, RecursionError):
+            continue
+        if not isinstance(document, dict):
             continue
         shards = Shards.open(folder)
         lock = try_lock(_lock_path(folder.name, "use"), write=True)

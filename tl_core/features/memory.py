@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tl_core.features.engines import Plan
 from tl_core.features.network import Network
-from tl_core.files import write_text
+from tl_core.files import recalled, write_text
 from tl_core.settings import settings
 
 Section = Literal["paces", "wrong"]
@@ -33,13 +33,19 @@ class Pace:
 
 def recall_paces(network: Network, engine: str, precision: str) -> dict[Plan, Pace]:
     """Return what was measured here for this backbone and size; nothing if nothing was."""
-    known = _read().get("paces", {}).get(_paces_key(network, engine, precision))
-    if not isinstance(known, list):
+    known: Any = _read().get("paces", {}).get(_paces_key(network, engine, precision))
+    try:
+        return {Plan(entry["engine"], entry["precision"]): _pace(entry) for entry in known or ()}
+    except (TypeError, KeyError, ValueError, OverflowError):
+        # Measured again where it is damaged.
         return {}
-    return {
-        Plan(entry["engine"], entry["precision"]): Pace(entry["rate"], entry["setup"])
-        for entry in known
-    }
+
+
+def _pace(entry: Mapping[str, float]) -> Pace:
+    pace = Pace(float(entry["rate"]), float(entry["setup"]))
+    if not (0 < pace.rate < float("inf") and 0 <= pace.setup < float("inf")):
+        raise ValueError(f"{pace} cannot be")
+    return pace
 
 
 def remember_paces(
@@ -126,11 +132,7 @@ def _path() -> Path:
 
 
 def _read() -> Document:
-    try:
-        known = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    return {name: part for name, part in recalled(_path()).items() if isinstance(part, dict)}
 
 
 def _keep(section: Section, key: str, value: object) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
@@ -83,7 +83,7 @@ class Shards:
         try:
             text = (folder / "state.json").read_text(encoding="utf-8")
             return cls(folder, State.model_validate_json(text))
-        except (FileNotFoundError, ValidationError):
+        except (OSError, ValueError):
             return None
 
     @classmethod

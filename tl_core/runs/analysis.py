@@ -14,6 +14,7 @@ from tl_core.errors import TransferLabError
 from tl_core.evaluation.calibration import Believable, believable
 from tl_core.evaluation.coverage import CoveragePoint, coverage_curve
 from tl_core.evaluation.document import Document
+from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 from tl_core.files import write_text
 from tl_core.progress import Phase
 from tl_core.runs.store import PREDICTIONS, Run
@@ -113,6 +114,8 @@ def _analyse(run: Run, answers: str) -> Analysis:
 def _validation(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
     try:
         probabilities, labels = run.validation_predictions()
+        if len(labels):
+            labels = checked_labels(labels, *checked_probabilities(probabilities).shape)
     except TransferLabError as error:
         _log.info("no temperature for %s: %s", run.id, error)
         return None

@@ -10,6 +10,10 @@ from tl_core.progress import Phase
 
 State = Literal["queued", "running", "stopping", "stopped", "interrupted", "failed", "finished"]
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+# Unix seconds up to the year 9998: beyond it no calendar goes.
+Moment = Annotated[float, Field(ge=0, lt=253_000_000_000, allow_inf_nan=False)]
+
 ACTIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
 
 
@@ -29,14 +33,14 @@ class Status(_Document):
 
     version: Literal[1] = 1
     state: State
-    created: float
+    created: Moment
     place: int = 0
     held: bool = False
-    started: float | None = None
-    ended: float | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     phase: Phase | None = None
-    share: float = 0.0
-    seconds_left: float | None = None
+    share: Finite = 0.0
+    seconds_left: Finite | None = None
     message: str | None = None
     code: str | None = None
     seconds: dict[str, float] = {}

@@ -38,7 +38,10 @@ def environment_of(folder: Path) -> dict[str, str]:
 def _stored(folder: Path) -> dict[str, str] | None:
     try:
         submitted = json.loads((folder / _NAME).read_text(encoding="utf-8"))
-        return {name: str(submitted[name]) for name in _SUBMITTED if name in submitted}
-    except (OSError, ValueError, TypeError) as error:
+        settled = {name: str(submitted[name]) for name in _SUBMITTED if name in submitted}
+        if any("\0" in value for value in settled.values()):
+            raise ValueError("no environment can hold a zero byte")
+        return settled
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         _log.warning("%s: its submitter's settings cannot be read (%s)", folder.name, error)
         return None

@@ -9,6 +9,8 @@ from tl_core.backbones.table import backbone
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
 
+_FASTEST = 1e12
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,11 +44,13 @@ def remember(key: str, images: int, seconds: float) -> None:
 
 def recall() -> dict[str, float]:
     """Return every remembered rate, images a second by key; none where nothing is readable."""
-    try:
-        known = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): float(rate) for key, rate in known.items()}
+    known = files.recalled(_path())
+    # A rate above any machine's is damage, and a whole number of 400 digits is no float at all.
+    return {
+        key: float(rate)
+        for key, rate in known.items()
+        if isinstance(rate, int | float) and 0 < rate < _FASTEST
+    }
 
 
 def _path() -> Path:
