@@ -14,8 +14,9 @@ $(STAMP): pyproject.toml constraints.txt
 run: install
 	.venv/bin/python -m streamlit run app.py
 
+# Two at a time: most tests wait for one core or for a page, and a file's share what they start.
 test: install
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	.venv/bin/python -m ruff check .
