@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # Milliseconds; the first page of a server just started waits for imports.
-_PATIENCE = 30_000
+_PATIENCE = 60_000
 
 
 # Not for the whole session: while Playwright runs, other tests cannot start an event loop.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe import serious_violations
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -13,6 +14,7 @@ from scripts.browser_app import Complaints, serving
 pytestmark = pytest.mark.browser
 
 _TRAINED = 240_000
+_PICTURES = {"red square.png": "red", "green square.jpg": "green", "blue square.webp": "blue"}
 _POINTS = "chart => chart.data.reduce((sum, trace) => sum + trace.y.length, 0)"
 
 
@@ -46,7 +48,8 @@ def test_from_a_click_to_three_answers(browser: Browser, address: str, tmp_path:
     _train_another(page)
     _compare_three(page)
     _the_link_shows_the_same(browser, page)
-    _drop_a_picture(page, tmp_path)
+    _drop_three_pictures(page, tmp_path)
+    _look_where_they_look(page)
     assert not complaints
     page.close()
 
@@ -128,23 +131,37 @@ def _the_link_shows_the_same(browser: Browser, page: Page) -> None:
     tab.close()
 
 
-def _drop_a_picture(page: Page, folder: Path) -> None:
+def _drop_three_pictures(page: Page, folder: Path) -> None:
     page.get_by_role("link", name="Predict").first.click()
-    path = folder / "red square.png"
-    Image.new("RGB", (300, 200), "red").save(path)
+    files = []
+    for name, colour in _PICTURES.items():
+        Image.new("RGB", (300, 200), colour).save(folder / name)
+        files.append([name, list((folder / name).read_bytes())])
     data = page.evaluate_handle(
-        """bytes => {
+        """files => {
           const data = new DataTransfer()
-          data.items.add(new File([new Uint8Array(bytes)], "red square.png", {type: "image/png"}))
+          for (const [name, bytes] of files)
+            data.items.add(new File([new Uint8Array(bytes)], name))
           return data
         }""",
-        list(path.read_bytes()),
+        files,
     )
     zone = page.get_by_test_id("stFileUploaderDropzone")
     for event in ("dragenter", "dragover", "drop"):
         zone.dispatch_event(event, {"dataTransfer": data})
-    expect(page.locator(".tl-chart")).to_have_count(3, timeout=_TRAINED)
+    expect(page.locator(".tl-chart")).to_have_count(9, timeout=_TRAINED)
     for name in ("MobileNetV2", "ResNet50", "VGG16"):
         answer = page.locator(f".tl-chart[aria-label^='{name}']")
-        expect(answer.locator(".barlayer .point")).to_have_count(5, timeout=_TRAINED)
-    expect(page.get_by_text("red square.png").last).to_be_visible()
+        expect(answer.locator(".barlayer .point")).to_have_count(15, timeout=_TRAINED)
+    for name in _PICTURES:
+        expect(page.get_by_role("img", name=f"{name} as the network sees it")).to_be_visible()
+
+
+def _look_where_they_look(page: Page) -> None:
+    page.get_by_text("Show where they look").click()
+    expect(page.get_by_text("Looked at for")).to_have_count(9, timeout=_TRAINED)
+    expect(page.get_by_role("slider").first).to_be_visible()
+    # A colour that speaks for nothing in the last layer has a sentence instead of a picture.
+    said = page.get_by_text("Nothing in the last layer")
+    expect(page.get_by_role("img", name="Where ").or_(said)).to_have_count(9, timeout=_TRAINED)
+    assert serious_violations(page) == []

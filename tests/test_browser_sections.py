@@ -1,0 +1,87 @@
+"""Every page and section as people with other eyes meet it, and the report that leaves the page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe import serious_violations
+from playwright.sync_api import Browser, Page, expect
+from run_folders import write_run
+
+from scripts.browser_app import Complaints, artifacts_at, serving
+
+pytestmark = pytest.mark.browser
+
+# Each place, and what it shows when it is there.
+_PLACES = {
+    "/": "text=On this machine",
+    "/Train?view=New+run": "text=Every choice of the recipe",
+    "/Train?view=Live": "text=Nothing trains at the moment",
+    "/Compare?tab=Verdict": ".tl-chart .barlayer .point",
+    "/Compare?tab=Cost": ".tl-chart .scatterlayer .point",
+    "/Compare?tab=Curves": ".tl-chart .scatterlayer .point",
+    "/Compare?tab=Failures": ".tl-chart .hm",
+    "/Compare?tab=Confidence": ".tl-chart .scatterlayer",
+    "/Compare?tab=Together": "[data-testid=stMetric]",
+    "/Compare?tab=Report": "text=Download the report",
+    "/Predict": "text=There is no finished run to show yet",
+}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("sections")
+    environment = pytest.MonkeyPatch()
+    environment.setenv("TL_RECORDED_DIR", str(folder / "recorded"))
+    with artifacts_at(folder / "artifacts"):
+        for number, backbone in enumerate(("vgg16", "mobilenet_v2")):
+            name = f"20261122-074{number}-{backbone}-frozen-000{number}"
+            write_run(name, backbone=backbone, skill=4.0 - number, seed=number, superclasses=4)
+        write_run("20261122-0745-resnet50-frozen-0005", backbone="resnet50", state="failed")
+    with serving(folder / "artifacts", folder / "server.log") as address:
+        yield address
+    environment.undo()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_violation(browser: Browser, address: str, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
+    complaints = Complaints()
+    page = complaints.listen(context.new_page())
+    found = {}
+    for place, shown in _PLACES.items():
+        page.goto(address + place)
+        expect(page.locator(shown).first).to_be_visible()
+        found |= {f"{place}: {violation}": 1 for violation in serious_violations(page)}
+    assert list(found) == []
+    assert not complaints
+    context.close()
+
+
+def test_the_report_is_downloaded_and_opens_offline(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/Compare?tab=Report")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the report").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    verdict = _verdict_on(page, address)
+    offline = browser.new_context(offline=True)
+    complaints = Complaints()
+    report = complaints.listen(offline.new_page())
+    report.goto(path.as_uri())
+    expect(report.get_by_text(verdict)).to_be_visible()
+    expect(report.locator(".chart .barlayer .point")).to_have_count(2)
+    assert set(complaints) == {f"asked another machine: {path.as_uri()}"}
+    offline.close()
+    page.close()
+
+
+def _verdict_on(page: Page, address: str) -> str:
+    page.goto(f"{address}/Compare?tab=Verdict")
+    verdict = page.get_by_role("heading", name="test images right")
+    expect(verdict).to_be_visible()
+    # The page keeps the parts of an address apart with a character that nobody sees.
+    return verdict.inner_text().replace("\u2060", "").strip()
