@@ -24,7 +24,6 @@ def draw(runs: list[Run]) -> Run | None:
         selection_mode="single-row",
         on_select=lambda: _take_row(ids),
         column_config={
-            "Run": st.column_config.TextColumn(pinned=True),
             "Top-1": st.column_config.NumberColumn(format="percent"),
             "Minutes": st.column_config.NumberColumn(format="%.1f"),
             "Asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
