@@ -139,6 +139,31 @@ def test_a_worker_that_failed_and_was_followed_at_once_is_no_failed_start(own_fo
     assert get_run(run.id).status.code == "no-worker"
 
 
+def test_a_worker_that_native_code_aborted_for_want_of_memory_failed_for_it(own_folders):
+    run = write_run(state="running")
+    (run.folder / "log.txt").write_text("terminate called after throwing 'std::bad_alloc'\n")
+    ended = subprocess.Popen([sys.executable, "-c", "import os; os.abort()"])
+    ended.wait()
+    moved = dispatcher._Dispatcher(("true",))
+    moved._children.append(dispatcher._Child(run, ended, 0))
+    moved.step()
+    status = get_run(run.id).status
+    assert (status.state, status.code) == ("failed", "out-of-memory")
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_no_other_run_waiting(own_folders):
+    first = write_run("20261122-0741-mobilenet_v2-frozen-3f2a", state="queued", created=1.0)
+    second = write_run("20261122-0742-mobilenet_v2-frozen-3f2b", state="queued", created=2.0)
+    (first.folder / "log.txt").mkdir()
+    moved = dispatcher._Dispatcher(("true",))
+    moved.step()
+    assert get_run(first.id).status.code == "permission"
+    assert str(first.folder) in (get_run(first.id).status.message or "")
+    moved.step()
+    assert [child.run.id for child in moved._children] == [second.id]
+    moved._children[0].process.wait()
+
+
 def report(run: Run, first: int, last: int) -> Reporter:
     reporter = Reporter(run)
     reporter.expect({"features": 0.1, "head": 1.0}, {"head": 10})
