@@ -1,0 +1,147 @@
+"""How fast Compare answers for many people at once while a run trains.
+
+    python benchmarks/load.py [--sessions 20] [--seconds 60] [--json]
+
+A real server, one real headless Chromium, and a page of its own context for each session. Each
+changes the section of Compare every few seconds, as people do who read; a rerun lasts from the
+click until the page's script has ended. Beside them a run of the demo data trains with random
+weights in its worker process. The browser's own work is in the figures, and takes most of them
+where it shares the processors.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from playwright.async_api import Browser, Page, async_playwright  # noqa: E402
+from run_folders import write_run  # noqa: E402
+
+from scripts.browser_app import _ARGUMENTS, artifacts_at, chromium_path, serving  # noqa: E402
+from tl_core.runs import queue  # noqa: E402
+from tl_core.runs.store import get_run  # noqa: E402
+from tl_core.training.recipe import make_recipe  # noqa: E402
+
+_SECTIONS = ("Cost", "Verdict", "Confidence", "Curves")
+_ENDED = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+_THINKING = (2.0, 6.0)
+_PATIENCE = 180_000
+
+
+def main() -> None:
+    """Measure, and print what the reruns took and how the run ended."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = Path(folder) / "artifacts"
+        with artifacts_at(artifacts), serving(artifacts, Path(folder) / "log") as address:
+            found = measure(address, arguments.sessions, arguments.seconds)
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+        return
+    print(
+        f"{found['sessions']} sessions, {found['reruns']} reruns while a run trained: median "
+        f"{found['median']:.2f} s, 95th percentile {found['p95']:.2f} s; the run {found['run']}"
+    )
+
+
+def measure(address: str, sessions: int, seconds: float) -> dict[str, float | str]:
+    """Return how long reruns took with so many sessions on the app at `address`."""
+    for number, backbone in enumerate(("mobilenet_v2", "vgg16", "resnet50")):
+        write_run(
+            f"20261122-070{number}-{backbone}-frozen-000{number}",
+            backbone=backbone,
+            classes=100,
+            superclasses=20,
+            test=10_000,
+            skill=3.0,
+            seed=number,
+        )
+    run = queue.submit(
+        make_recipe(
+            backbone="mobilenet_v2",
+            dataset="demo",
+            weights="random",
+            input_size=64,
+            limit=3000,
+            epochs=400,
+        )
+    )
+    times = asyncio.run(_visit(address, sessions, seconds))
+    state = get_run(run.id).status.state
+    trained_meanwhile = state == "running"
+    for _ in range(3000):
+        if not get_run(run.id).active:
+            break
+        time.sleep(0.2)
+    return {
+        "sessions": sessions,
+        "reruns": len(times),
+        "median": float(np.median(times)),
+        "p95": float(np.percentile(times, 95)),
+        "training_all_the_time": str(trained_meanwhile),
+        "run": get_run(run.id).status.state,
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+async def _visit(address: str, sessions: int, seconds: float) -> list[float]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium_path(), args=list(_ARGUMENTS)
+        )
+        pages = [await _open(browser, address) for _ in range(sessions)]
+        end = time.monotonic() + seconds
+        times = await asyncio.gather(
+            *(_read(page, random.Random(number), end) for number, page in enumerate(pages))
+        )
+        await browser.close()
+    return [took for page in times for took in page]
+
+
+async def _open(browser: Browser, address: str) -> Page:
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(_PATIENCE)
+    await page.goto(f"{address}/Compare")
+    await page.locator(".tl-chart .barlayer").first.wait_for()
+    return page
+
+
+async def _read(page: Page, rng: random.Random, end: float) -> list[float]:
+    times: list[float] = []
+    while True:
+        await asyncio.sleep(rng.uniform(*_THINKING))
+        if time.monotonic() > end:
+            return times
+        section = page.get_by_role("tab", name=_SECTIONS[len(times) % len(_SECTIONS)])
+        times.append(
+            await section.evaluate(
+                f"""async tab => {{
+                  const tick = () => new Promise(done => setTimeout(done, 5))
+                  const started = performance.now()
+                  tab.click()
+                  const soon = started + 3000
+                  while ({_ENDED} && performance.now() < soon) await tick()
+                  while (!({_ENDED})) await tick()
+                  return (performance.now() - started) / 1000
+                }}"""
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
