@@ -26,7 +26,7 @@ from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs, waiting_runs
 from tl_core.settings import settings
 
 WORKER = (sys.executable, "-m", "tl_core.runs.worker")
-STOP_GRACE = 3.5
+STOP_GRACE = 3.0
 
 _POLL = 0.5
 _AFTER_FAILURE = 5.0
