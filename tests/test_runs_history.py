@@ -153,6 +153,9 @@ def test_emptying_the_bin_frees_it_and_touches_nothing_else(tmp_path: Path) -> N
     assert bin.binned() == []
     assert elsewhere.is_dir()
     assert kept.problem is None
+    # Freed, and not only put out of sight.
+    folders = [path.name for path in kept.folder.parent.iterdir() if path.is_dir()]
+    assert sorted(folders) == [".bin", "kept"]
 
 
 def test_history_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
