@@ -8,7 +8,7 @@ from dataclasses import dataclass
 MOST_FILES = 50
 MOST_BYTES = 20 * 2**20
 
-# Of all sessions together: beside TensorFlow and three models it keeps the app below 1.5 GB.
+# Of all sessions together, since the server keeps them in its memory.
 MOST_HELD = 400 * 2**20
 
 _FRAMING = 2**20
