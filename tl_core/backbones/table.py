@@ -13,11 +13,12 @@ class Backbone:
     `constructor` is its name in `keras.applications`. `preprocessing` says what the network was
     trained on: `tf` -1..1, `torch` standardised RGB, `caffe` centred BGR. `parameters` counts the
     network without its ImageNet top. `pooled_layers` run from early to late and end with the last
-    layer of the network. `blocks` are what fine-tuning unfreezes, last block first: each names
-    the layer whose single output tensor enters the block, so that everything after that layer is
-    trained; `fine_tune_blocks` is how many of them pay for the minutes they take. `weights_file` is Keras' own name of the ImageNet file (`{size}`: one of
-    `weights_sizes`), `weights_hash` the hash that Keras publishes for it, if any. `colour` is
-    told apart by colour-blind people and reads on white and on dark.
+    layer of the network. `blocks` are what fine-tuning unfreezes, last block first: each names the
+    layer whose single output tensor enters the block, so that everything after that layer is
+    trained; `fine_tune_blocks` is how many of them pay for the minutes they take. `weights_file` is
+    Keras' own name of the ImageNet file (`{size}`: one of `weights_sizes`), `weights_hash` the hash
+    that Keras publishes for it, if any. `colour` is told apart by colour-blind people and reads on
+    white and on dark.
     """
 
     name: str
