@@ -17,6 +17,7 @@ from tl_core.compare import compare
 from tl_core.compare.pictures import test_set as shown_of
 from tl_core.data import open_dataset
 from tl_core.errors import TransferLabError
+from tl_core.evaluation import evaluate
 from tl_core.report import model_card, report
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.recorded import record, recorded_runs
@@ -156,6 +157,8 @@ def run_on(name: str) -> Run:
         arrays = dict(stored)
     arrays["labels"] = data.labels[data.test]
     np.savez(run.folder / "predictions.npz", **arrays)
+    found = evaluate(arrays["probabilities"], arrays["labels"], data.class_names, None, ())
+    (run.folder / "evaluation.json").write_text(found.model_dump_json())
     return get_run(run.id)
 
 
