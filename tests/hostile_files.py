@@ -110,7 +110,7 @@ def _right_in_the_end() -> list[Hostile]:
         for orientation, kind in ((3, "JPEG"), (5, "PNG"), (6, "JPEG"), (7, "WEBP"), (8, "JPEG"))
     ]
     white = b"\0" + b"\xff" * 1000
-    large = Image.new("RGB", (8000, 5000), RED)
+    large = Image.new("RGB", (6000, 4000), RED)
     progressive = encoded(Image.new("RGB", (90, 60), "blue"), "JPEG", progressive=True)
     return [
         *turned,
@@ -215,6 +215,7 @@ def _bombs() -> list[Hostile]:
     drawn = encoded(Image.new("L", (512, 512), 255), "JPEG", progressive=True)
     scan = drawn[drawn.rindex(b"\xff\xda") : -2]
     webp = bytearray(plain("red", "WEBP", lossless=True))
+    too_large_webp = encoded(Image.new("RGB", (6001, 4000), RED), "WEBP", lossless=True, method=0)
     # 14 bits each for the width and the height, less one.
     webp[21:25] = struct.pack("<I", (struct.unpack("<I", webp[21:25])[0] | 0xFFFFFFF) & ~1)
     return [
@@ -226,6 +227,7 @@ def _bombs() -> list[Hostile]:
         Hostile("enormous frame.gif", bytes(frame), refused=TOO_MANY_PIXELS),
         Hostile("enormous.bmp", bytes(bmp), refused=TOO_MANY_PIXELS),
         Hostile("enormous.jpg", bytes(jpeg), refused=TOO_MANY_PIXELS),
+        Hostile("large.webp", too_large_webp, refused="more than the 24,000,000 accepted"),
         Hostile("enormous.webp", bytes(webp), refused=TOO_MANY_PIXELS),
         Hostile("a thousand scans.jpg", drawn[:-2] + scan * 1000 + drawn[-2:], refused="scans"),
         Hostile("above 20 MB.png", plain("red") + bytes(MAX_BYTES), refused=TOO_LARGE),

@@ -44,8 +44,8 @@ def read_image(source: Path | bytes, size: int, fit: Fit = "crop") -> NDArray[np
         fit: `crop` cuts the centre square out, `pad` adds black bars.
 
     Raises:
-        UnreadableImage: not a picture of an accepted format, broken, above 40 megapixels, or above
-            20 MB.
+        UnreadableImage: not a picture of an accepted format, broken, above 40 megapixels (a WebP
+            above 24), or above 20 MB.
     """
     with opened(source) as image:
         # Twice the size leaves the filter enough to work on; JPEG decodes the rest away cheaply.
