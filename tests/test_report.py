@@ -211,7 +211,7 @@ def test_a_card_has_the_figures_the_recipe_and_the_hash():
     assert f"| sha256 | {'ab' * 32} |" in card
     assert "| Bytes | 1,234,567 |" in card
     assert "| Licence of the weights | CC BY 4.0 |" in card
-    assert "| learning rate | 0.001 |" in card
+    assert "| learning rate | 0.004 |" in card
     assert "| batch norm | no |" in card
     assert "| fine tune blocks | 0 |" in card
     assert "uint8 N×32×32×3" in card
@@ -287,7 +287,7 @@ def browser() -> Iterator[Browser]:
 
 
 def _a_pair_of_superclasses_opens(page):
-    pairs = page.get_by_label("Open", exact=True)
+    pairs = page.get_by_role("combobox", name="Open", exact=True)
     second = pairs.locator("option").nth(1).inner_text()
     pairs.select_option(index=1)
     title, pair = second.rsplit(": ", 1)

@@ -230,7 +230,7 @@ HOSTILE: list[tuple[str, Callable[[Parts], Parts], str]] = [
     (
         "other confusion",
         _edited("evaluation.json", lambda e: e.update(confusion=[[1]])),
-        "not those of its answers",
+        "the confusion matrix does not fit the classes",
     ),
     (
         "fewer classes",
