@@ -105,7 +105,7 @@ def ours(name: str, weights: str, size: int, artifacts: str) -> tuple[float, dic
         stdout=subprocess.PIPE,
         check=True,
     )
-    return time.perf_counter() - started, json.loads(done.stdout.splitlines()[-1])
+    return time.perf_counter() - started, json.loads(done.stdout)
 
 
 def main() -> None:
