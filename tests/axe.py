@@ -11,10 +11,7 @@ def serious_violations(page: Page) -> list[str]:
     """Return the serious and critical violations, each with the first place where it is."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     # What is drawn anew fades in, and has less contrast on the way.
-    page.wait_for_function(
-        "document.getAnimations().every(one => !(one instanceof CSSTransition)"
-        " || one.playState !== 'running')"
-    )
+    page.wait_for_timeout(1500)
     page.evaluate(f"if (!window.axe) {{ {_SCRIPT} }}")
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
