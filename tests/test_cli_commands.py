@@ -51,7 +51,7 @@ def test_help_is_quick_and_loads_no_network_library():
         seconds.append(float(took))
     assert min(seconds) < 1
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
-        *("datasets", "backbones", "train", "resume", "runs", "show", "stop"),
+        *("datasets", "backbones", "train", "resume", "runs", "measure", "show", "stop"),
         *("queue", "move", "hold", "release"),
         *("rename", "tag", "note", "delete", "restore", "bin"),
         *("export", "import", "tensorboard", "mlflow"),

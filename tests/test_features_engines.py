@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from feature_data import pictures_dataset
 
+from tl_core import processor
 from tl_core.backbones import backbone
 from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data import open_dataset
 from tl_core.data.dataset import Dataset
 from tl_core.features import compile as compiling
-from tl_core.features import memory
 from tl_core.features.agreement import REQUIRED, similarity
 from tl_core.features.compile import Compiled, candidates
 from tl_core.features.compile import compile_network as compile_for
@@ -180,7 +180,7 @@ def test_the_fastest_engine_is_timed_once_and_remembered(
         return rates["float32"] if len(timed) == 2 else rates["bfloat16"]
 
     monkeypatch.setattr(compiling, "_rate", rate)
-    monkeypatch.setattr(memory, "has_gpu", lambda: False)
+    monkeypatch.setattr(processor, "has_gpu", lambda: False)
     first = compile_network(network, pictures[:4], "openvino", "auto")
     # bfloat16 is faster by 1 %, which is not worth its rounding.
     assert first.plan == F32
@@ -190,12 +190,12 @@ def test_the_fastest_engine_is_timed_once_and_remembered(
 
 
 def test_candidates_follow_the_choices_and_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "has_gpu", lambda: False)
+    monkeypatch.setattr(processor, "has_gpu", lambda: False)
     assert candidates("auto", "auto") == [BF16, F32, SAFE]
     assert candidates("auto", "bfloat16") == [BF16]
     assert candidates("auto", "int8") == [INT8]
     assert candidates("keras", "float32") == [SAFE]
-    monkeypatch.setattr(memory, "has_gpu", lambda: True)
+    monkeypatch.setattr(processor, "has_gpu", lambda: True)
     assert candidates("auto", "auto") == [BF16, F32, Plan("keras", "bfloat16"), SAFE]
     assert candidates("openvino", "auto") == [BF16, F32]
 

@@ -69,6 +69,28 @@ def test_one_object_with_the_figures_is_printed(run, trained):
     assert "Traceback" not in trained[1].stderr
 
 
+def test_an_answer_s_cost_can_be_measured_again_and_nothing_else_changes(run):
+    path = run.folder / "outcome.json"
+    before = json.loads(path.read_text())
+    cost = dict(before["cost"])
+    slow = before | {"cost": before["cost"] | {"ms_per_image": 1e6, "images_per_second": 1e-6}}
+    path.write_text(json.dumps(slow))
+    said = CliRunner().invoke(app, ["measure", run.id])
+    assert said.exit_code == 0, said.output
+    after = json.loads(path.read_text())
+    assert 0 < after["cost"]["ms_per_image"] < 1e5
+    assert after["cost"]["images_per_second"] > 1e-3
+    assert f"{after['cost']['ms_per_image']:.1f} ms an image" in said.output
+    for document in (before, after):
+        for name in ("ms_per_image", "ms_per_image_p95", "images_per_second"):
+            document["cost"].pop(name)
+    assert after == before
+    other = slow | {"versions": slow["versions"] | {"keras": "0"}}
+    path.write_text(json.dumps(other))
+    assert CliRunner().invoke(app, ["measure", run.id]).exit_code != 0
+    path.write_text(json.dumps(before | {"cost": cost}))
+
+
 def test_the_folder_holds_every_document_and_they_agree(run):
     assert run.problem is None
     assert run.outcome is not None

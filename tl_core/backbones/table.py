@@ -18,7 +18,7 @@ class Backbone:
     trained; `fine_tune_blocks` is how many of them pay for the minutes they take. `weights_file` is
     Keras' own name of the ImageNet file (`{size}`: one of `weights_sizes`), `weights_hash` the hash
     that Keras publishes for it, if any. `colour` is told apart by colour-blind people and reads on
-    white and on dark.
+    white and on dark. `dense`: it has no depthwise or grouped convolutions.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Backbone:
     year: int
     weights_sizes: tuple[int, ...] = ()
     fine_tune_blocks: int = 1
+    dense: bool = False
 
 
 _ROWS = (
@@ -65,6 +66,7 @@ _ROWS = (
         licence="MIT",
         paper="He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385",
         year=2015,
+        dense=True,
     ),
     Backbone(
         name="vgg16",
@@ -93,6 +95,7 @@ _ROWS = (
         paper="Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image "
         "Recognition, arXiv:1409.1556",
         year=2014,
+        dense=True,
     ),
     Backbone(
         name="mobilenet_v2",
@@ -214,6 +217,7 @@ _ROWS = (
         licence="BSD-3-Clause",
         paper="Huang et al., Densely Connected Convolutional Networks, arXiv:1608.06993",
         year=2016,
+        dense=True,
     ),
     Backbone(
         name="convnext_tiny",

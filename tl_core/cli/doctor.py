@@ -10,7 +10,7 @@ from tl_core.backbones import BACKBONES
 from tl_core.backbones.weights import report
 from tl_core.cli.app import app
 from tl_core.cli.output import Json, out, print_facts, print_json, size
-from tl_core.features.memory import has_gpu
+from tl_core.processor import has_gpu
 from tl_core.runs.bin import binned, total
 from tl_core.runs.machine import machine, versions
 from tl_core.settings import settings

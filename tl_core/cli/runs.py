@@ -53,6 +53,19 @@ def runs(
 
 
 @app.command()
+def measure(run: RunName) -> None:
+    """Time a finished run's answers again, on a machine that does nothing else meanwhile."""
+    # It brings TensorFlow with it, which the other commands of this file do without.
+    from tl_core.runs.measuring import measure_again
+
+    found = measure_again(get_run(run))
+    out().print(
+        f"{found.ms_per_image:.1f} ms an image (95th percentile {found.ms_per_image_p95:.1f} ms), "
+        f"{found.images_per_second:.0f} images a second in batches."
+    )
+
+
+@app.command()
 def show(run: RunName, as_json: Json = False) -> None:
     """Show one run: where it stands, its figures, its cost and its recipe."""
     queue.refresh()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tl_core import processor
 from tl_core.features import memory
 from tl_core.features.agreement import disagreement, layers
 from tl_core.features.engines import (
@@ -73,7 +74,7 @@ def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
         precisions = (precision,)
     plans = [Plan(e, p) for e in engines for p in precisions]
     slow = Plan("keras", "bfloat16")
-    if engine == "auto" and not memory.has_gpu():
+    if engine == "auto" and not processor.has_gpu():
         return [plan for plan in plans if plan != slow]
     return plans
 

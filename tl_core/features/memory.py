@@ -1,8 +1,6 @@
 """What this machine has learnt about its engines: how fast each is, which was wrong."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,6 +11,7 @@ from typing import Any, Literal
 from tl_core.features.engines import Plan
 from tl_core.features.network import Network
 from tl_core.files import recalled, write_text
+from tl_core.processor import machine
 from tl_core.settings import settings
 
 Section = Literal["paces", "wrong"]
@@ -67,39 +66,12 @@ def remember_wrong(network: Network, plan: Plan, reason: str) -> None:
     _keep("wrong", _wrong_key(network, plan), reason)
 
 
-def has_gpu() -> bool:
-    """Whether an NVIDIA device is there, told without loading a framework."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
-
-
 def libraries(plan: Plan) -> dict[str, str]:
     """Return the versions that a plan's features depend on."""
     names: tuple[str, ...] = ("keras", "tensorflow")
     if plan.engine == "openvino":
         names = ("openvino", "nncf") if plan.precision == "int8" else ("openvino",)
     return {name: version(name) for name in names}
-
-
-@cache
-def machine() -> str:
-    """Return what tells this machine's speed from another's."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor()}, {cores} cores" + (", GPU" if has_gpu() else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
-    # A virtual machine may hide the model's name, but not what it can do.
-    flags = [
-        f for f in facts.get("flags", "").split() if f.startswith(("avx512_bf", "amx", "avx2"))
-    ]
-    parts = [facts.get(key, "") for key in ("model name", "cpu family", "model")]
-    return " ".join([*parts, *sorted(flags)]).strip() or platform.machine()
 
 
 def _paces_key(network: Network, engine: str, precision: str) -> str:

@@ -1,26 +1,25 @@
 """A run from its recipe to its folder: data, training, the test set once, the saved model."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tl_core.data import Dataset
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Cost
 from tl_core.files import replacing, write_text
 from tl_core.runs.analysis import analysis
-from tl_core.runs.cost import Measured, measure
+from tl_core.runs.cost import Measured
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.documents import Outcome, WeightsInfo
 from tl_core.runs.machine import machine, versions
+from tl_core.runs.measuring import measure_apart, measure_model
 from tl_core.runs.memory import peak_memory
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import CHECKPOINT, EVALUATION, OUTCOME, PREDICTIONS, Run
+from tl_core.training.arithmetic import choose_kernels
 from tl_core.training.checkpoint import Checkpoint
 from tl_core.training.data import open_data
 from tl_core.training.estimate import Estimate, estimate
 from tl_core.training.train import Trained, prepare, train
-
-_CHECKED_IMAGES = 256
 
 
 def train_and_test(run: Run, reporter: Reporter) -> None:
@@ -44,6 +43,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         },
     )
     reporter.start()
+    other_kernels = choose_kernels(recipe)
     prepare()
     trained = train(recipe, dataset, reporter, Checkpoint(run.folder / CHECKPOINT))
     probabilities = trained.answer(dataset.test, "test")
@@ -73,9 +73,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
     with replacing(run.model_path) as path:
         trained.model.save(path)
     reporter.advance(4)
-    chosen = _spread(dataset, _CHECKED_IMAGES)
-    pictures = dataset.images.read(dataset.test[chosen])
-    saved = measure(run.model_path, pictures, probabilities[chosen])
+    saved = measure_apart(run) if other_kernels else measure_model(run, dataset, probabilities)
     outcome = _outcome(dataset, trained, saved, expected, reporter)
     write_text(run.folder / OUTCOME, outcome.model_dump_json(indent=1))
 
@@ -119,8 +117,3 @@ def _outcome(
         machine=machine(),
         versions=versions(),
     )
-
-
-def _spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
-    """Return up to `most` positions spread evenly over the test set."""
-    return np.unique(np.linspace(0, len(dataset.test) - 1, most).astype(np.int64))

@@ -11,23 +11,6 @@ if TYPE_CHECKING:
     import keras
 
 
-def top_policy(base: "keras.Model", recipe: Recipe) -> str:
-    """Return the dtype policy the top blocks train fastest in.
-
-    bfloat16 speeds dense convolutions up and slows depthwise ones down, so it is taken only where
-    there are none of the latter, unless the recipe names a precision to train in.
-    """
-    import keras
-
-    if recipe.precision in ("float32", "bfloat16"):
-        return "mixed_bfloat16" if recipe.precision == "bfloat16" else "float32"
-    depthwise = any(
-        isinstance(layer, keras.layers.DepthwiseConv2D) or getattr(layer, "groups", 1) > 1
-        for layer in base.layers
-    )
-    return "float32" if depthwise else "mixed_bfloat16"
-
-
 def trainable_top(
     row: Backbone, weights: Weights, recipe: Recipe, head: "keras.Sequential", policy: str
 ) -> "tuple[keras.Model, keras.Model]":

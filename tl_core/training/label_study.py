@@ -9,6 +9,7 @@ from tl_core.backbones.table import backbone
 from tl_core.backbones.weights import find_weights
 from tl_core.data.dataset import Dataset
 from tl_core.progress import Progress
+from tl_core.training.arithmetic import head_policy
 from tl_core.training.batches import Examples, training_chunks
 from tl_core.training.head import build_head, feature_statistics
 from tl_core.training.inputs import Inputs, Views
@@ -89,7 +90,7 @@ def first_of_each_class(
 
 def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed: int) -> float:
     mean, variance = feature_statistics(part.views[0][0], part.rows)
-    policy = "float32" if recipe.precision == "float32" else "mixed_bfloat16"
+    policy = head_policy(recipe)
     head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
     batch = recipe.head_batch(len(part))
     steps = int(np.clip(len(part) * recipe.epochs // batch, _FEWEST_STEPS, _MOST_STEPS))

@@ -14,6 +14,7 @@ from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data.dataset import Dataset
 from tl_core.progress import Phase, Progress
 from tl_core.training import batches, rates
+from tl_core.training.arithmetic import FLOAT32, head_policy, top_policy
 from tl_core.training.assemble import assemble
 from tl_core.training.batches import Examples
 from tl_core.training.checkpoint import (
@@ -25,7 +26,7 @@ from tl_core.training.checkpoint import (
     TrainingPhase,
     Unusable,
 )
-from tl_core.training.fine_tune import top_policy, trainable_top
+from tl_core.training.fine_tune import trainable_top
 from tl_core.training.fit import Keep, fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs, Views
@@ -156,9 +157,9 @@ class _Run:
         keras.utils.set_random_seed(self.recipe.seed)
         mean, variance = feature_statistics(training.views[0][0], training.rows)
         decay = self.decay(training, validation, (mean, variance))
-        head = self.head(mean, variance, "mixed_bfloat16", training=True)
+        head = self.head(mean, variance, head_policy(self.recipe), training=True)
         fitted, loop = self.fit_head(head, training, validation, decay)
-        final_head = self.head(mean, variance, "float32", training=False)
+        final_head = self.head(mean, variance, FLOAT32, training=False)
         base = build_backbone(self.row, self.weights, self.recipe.size)
         trained_parameters = head.count_params()
         if self.recipe.fine_tune_blocks:
@@ -201,8 +202,6 @@ class _Run:
     def head(
         self, mean: NDArray[np.float32], variance: NDArray[np.float32], policy: str, training: bool
     ) -> "keras.Sequential":
-        if self.recipe.precision == "float32":
-            policy = "float32"
         return build_head(
             self.recipe, self.classes, mean, variance, policy=policy, training=training
         )
@@ -216,9 +215,14 @@ class _Run:
         recipe = self.recipe
         if not recipe.sweep or self.saved_in("fine-tune"):
             return recipe.weight_decay
-        policy = "float32" if recipe.precision == "float32" else "mixed_bfloat16"
         found = sweep_decay(
-            recipe, training, validation, statistics, self.classes, policy, self.progress
+            recipe,
+            training,
+            validation,
+            statistics,
+            self.classes,
+            head_policy(recipe),
+            self.progress,
         )
         self.progress.note(str(found))
         return found.decay
@@ -275,7 +279,7 @@ class _Run:
         extracted: Extracted,
     ) -> tuple[Fitted, Loop, Examples]:
         recipe = self.recipe
-        policy = top_policy(base, recipe)
+        policy = top_policy(self.row, recipe)
         tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
         steps = max(len(self.dataset.train) // recipe.fine_tune_batch_size, 1)
         optimizer = make_optimizer(

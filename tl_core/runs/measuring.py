@@ -1,0 +1,96 @@
+"""What a run's answers cost, on some of its test images: when it ends, and again when asked.
+
+`python -m tl_core.runs.measuring RUN_FOLDER` prints it as one JSON object.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tl_core.data import Dataset
+from tl_core.errors import TransferLabError
+from tl_core.files import write_text
+from tl_core.progress import Progress
+from tl_core.runs.cost import Measured, measure
+from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.machine import machine, versions
+from tl_core.runs.store import OUTCOME, Run
+from tl_core.training.arithmetic import ONEDNN
+from tl_core.training.data import open_data
+
+_IMAGES = 256
+
+
+def measure_model(run: Run, dataset: Dataset, probabilities: NDArray[np.float32]) -> Measured:
+    """Time the saved model of `run` on up to 256 test images spread over the test set.
+
+    `probabilities` (N×classes) are the run's own for the whole test set.
+    """
+    count = len(dataset.test)
+    chosen = np.unique(np.linspace(0, count - 1, _IMAGES).astype(np.int64))
+    pictures = dataset.images.read(dataset.test[chosen])
+    return measure(run.model_path, pictures, probabilities[chosen])
+
+
+def measure_apart(run: Run) -> Measured:
+    """Time the saved model of `run` in a process of its own, as every other run's is timed.
+
+    This process trains with other kernels than answers are given with.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != ONEDNN}
+    command = [sys.executable, "-m", "tl_core.runs.measuring", str(run.folder)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure_again(run: Run) -> Measured:
+    """Time the model of a finished run anew and keep the times with the run.
+
+    A run that ended while others kept the processor busy says too much of what an answer costs.
+
+    Raises:
+        TransferLabError: the run is not finished, has no model here, comes from elsewhere, or was
+            made on another machine or tested on other images than are here now.
+    """
+    outcome = run.outcome
+    if outcome is None or not run.model_path.exists() or run.imported:
+        raise TransferLabError(
+            f"Run {run.id} is not a finished run of this machine with its model; choose one."
+        )
+    if (outcome.machine, outcome.versions) != (machine(), versions()):
+        raise TransferLabError(
+            f"Run {run.id} was made on another machine or with other versions, and says so beside "
+            "its times; train it again to have times of this one."
+        )
+    dataset = open_data(run.recipe, Progress())
+    if dataset_info(dataset).test_fingerprint != outcome.dataset.test_fingerprint:
+        raise TransferLabError(
+            f"Run {run.id} was tested on other images than {outcome.dataset.title} has here now."
+        )
+    found = measure_model(run, dataset, run.predictions()[0])
+    cost = outcome.cost.model_copy(
+        update={
+            "images_per_second": found.images_per_second,
+            "ms_per_image": found.ms_per_image,
+            "ms_per_image_p95": found.ms_per_image_p95,
+        }
+    )
+    changed = outcome.model_copy(update={"cost": cost})
+    write_text(run.folder / OUTCOME, changed.model_dump_json(indent=1))
+    return found
+
+
+def _main(folder: Path) -> None:
+    run = Run(folder.name, folder)
+    dataset = open_data(run.recipe, Progress())
+    print(json.dumps(asdict(measure_model(run, dataset, run.predictions()[0]))))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
