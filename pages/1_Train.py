@@ -30,9 +30,10 @@ with shell.page("Train"):
 
     st.header("Networks")
     backbones = choose.choose_backbones()
-    if not backbones:
-        st.info("Tick at least one network to start from.", icon=":material/touch_app:")
-        st.stop()
+    # The choices below stay while nothing is ticked, as they were and open where they were open.
+    with st.container(key="nothing_ticked"):
+        if not backbones:
+            st.info("Tick at least one network to start from.", icon=":material/touch_app:")
 
     st.header("What to train them on, and how")
     with st.container(border=True):

@@ -15,6 +15,11 @@ pytestmark = pytest.mark.browser
 
 _TRAINED = 240_000
 _PICTURES = {"red square.png": "red", "green square.jpg": "green", "blue square.webp": "blue"}
+_QUICK_LOOK_IS_FILLED_IN = """() => {
+  const boxes = [...document.querySelectorAll("input[aria-label='Limit']")]
+  const app = document.querySelector("[data-testid=stApp]")
+  return app.dataset.testScriptState === "notRunning" && boxes.map(b => b.value).join() === "10000"
+}"""
 _POINTS = "chart => chart.data.reduce((sum, trace) => sum + trace.y.length, 0)"
 
 
@@ -100,10 +105,13 @@ def _a_second_tab_shows_the_same(browser: Browser, page: Page) -> None:
 
 def _train_another(page: Page) -> None:
     page.get_by_role("radio", name="New run").click()
+    page.get_by_text("Every choice of the recipe").click()
     for name, ticked in (("MobileNetV2", False), ("ResNet50", True)):
         page.get_by_role("checkbox", name=name, exact=True).set_checked(ticked, force=True)
     page.get_by_role("radio", name="Quick look").click()
-    page.get_by_text("Every choice of the recipe").click()
+    # What the preset fills in has come when it stands there alone: until then the boxes of the
+    # one before are there too. The choices stay open, whatever is ticked above them meanwhile.
+    page.wait_for_function(_QUICK_LOOK_IS_FILLED_IN)
     for field, value in (("Limit", "500"), ("Input size", "32"), ("Epochs", "1")):
         box = page.get_by_label(field, exact=True)
         box.fill(value)

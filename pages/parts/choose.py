@@ -127,13 +127,14 @@ def choose_weights(backbones: list[str]) -> str:
 
 def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
     """Draw every other field, filled in by the preset, and return those that were changed."""
-    expander = st.expander("Every choice of the recipe", icon=":material/tune:")
+    first = backbones[0] if backbones else next(iter(BACKBONES))
+    expander = st.expander("Every choice of the recipe", icon=":material/tune:", key="fields")
     with expander:
         st.caption(
             "Filled in by the preset; what you change holds for every chosen network. "
             "The question mark says what a field does."
         )
-        return recipe_fields(preset_choices(preset, backbones[0]), key=f"{preset}_{backbones[0]}")
+        return recipe_fields(preset_choices(preset, first), key=f"{preset}_{first}")
 
 
 def make_recipes(
