@@ -16,8 +16,10 @@ from tl_core.cli.commands import app
 from tl_core.runs import queue
 from tl_core.runs.store import list_runs
 
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so their children.
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tl_core.cli import main
 from tl_core.runs import queue
 count = int(sys.argv[1])
