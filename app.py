@@ -5,7 +5,7 @@ The server imports this file when it starts, and runs it as a script for each vi
 
 import streamlit as st
 
-from pages.parts import door, shell
+from pages.parts import door, plotly_script, shell
 
 if __name__ == "__main__":
     with shell.page("Home"):
@@ -13,4 +13,9 @@ if __name__ == "__main__":
 
         home.draw()
 else:
-    app = st.App(__file__, middleware=door.middleware(), on_script_error=shell.unexpected)
+    app = st.App(
+        __file__,
+        routes=[plotly_script.route()],
+        middleware=door.middleware(),
+        on_script_error=shell.unexpected,
+    )

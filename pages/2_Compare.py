@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.parts import shell, words
-from pages.parts.chart import load_plotly
 from pages.parts.comparing import agreement, confidence, cost, curves, failures, report, verdict
 from pages.parts.comparing.cached import compared
 from pages.parts.selection import choose_runs
@@ -45,4 +44,3 @@ with shell.page("Compare"):
         with st.expander(f"Left out: {len(reasons)}", icon=":material/block:"):
             for reason in reasons:
                 st.caption(words.said(reason))
-    load_plotly()

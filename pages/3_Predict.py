@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages.parts import models, pictures, shell, words
 from pages.parts.answers import show_answers
-from pages.parts.chart import load_plotly
 from pages.parts.selection import choose_runs
 
 with shell.page("Predict"):
@@ -27,4 +26,3 @@ with shell.page("Predict"):
         )
         st.stop()
     show_answers(asked, runs)
-    load_plotly()

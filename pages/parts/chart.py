@@ -2,7 +2,7 @@
 
 `st.plotly_chart` is taken down and built anew whenever its data change; `Plotly.react` is not.
 The server learns late which theme a reader sees, so a figure is sent for both and the page takes
-its own. Plotly's script comes from the installed package, once a page, by a component of its own.
+its own. Plotly's script is fetched from this server by the first figure of a page.
 """
 
 import hashlib
@@ -10,26 +10,32 @@ import json
 import pickle
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
-_SCRIPT = (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
-
-_LIBRARY = st.components.v2.component(
-    "plotly_library",
-    html="<span></span>",
-    js=f"if (!window.Plotly) {{\n{_SCRIPT}\n}}\nexport default function () {{}}\n",
-)
+from pages.parts import plotly_script
 
 _CHART = st.components.v2.component(
     "chart",
     html='<div class="tl-chart" role="figure"></div>',
     css=".tl-chart {\n  background: var(--st-background-color);\n}",
     isolate_styles=False,
-    js="""
+    js=f"const address = {json.dumps(plotly_script.address())}"
+    """
+const plotly = () => window.tlPlotly ??= new Promise((loaded, failed) => {
+  const script = document.createElement("script")
+  script.src = address
+  script.onload = loaded
+  script.onerror = () => {
+    // The next figure asks again.
+    window.tlPlotly = undefined
+    failed(new Error(`${address} did not load`))
+  }
+  document.head.append(script)
+})
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const chart = parentElement.querySelector(".tl-chart")
   const paper = getComputedStyle(chart).backgroundColor.match(/[\\d.]+/g).map(Number)
@@ -37,8 +43,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   chart.ariaLabel = data.alt
   chart.style.height = `${figure.layout.height}px`
   const draw = () => {
+    // The page may have been left while the script was on its way.
     if (!chart.isConnected) return
-    if (!window.Plotly) return setTimeout(draw, 50)
     window.Plotly.react(chart, figure.data, figure.layout, { displaylogo: false })
     chart.tell = setTriggerValue
     if (chart.observer) return
@@ -50,7 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       () => chart.offsetParent && window.Plotly.Plots.resize(chart))
     chart.observer.observe(chart)
   }
-  draw()
+  plotly().then(draw)
   return () => {
     chart.observer?.disconnect()
     window.Plotly?.purge(chart)
@@ -62,11 +68,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 # A figure of `tl_core.figures` with everything given but the theme.
 Draw = partial[go.Figure]
-
-
-def load_plotly() -> None:
-    """Send Plotly's script to the page; once, outside whatever runs every second."""
-    _LIBRARY(key="plotly_library", height=1)
 
 
 def chart(

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from pages.parts import words
-from pages.parts.chart import chart, load_plotly
+from pages.parts.chart import chart
 from pages.parts.curves import curve
 from pages.parts.shell import COMPARE, PREDICT, sentences
 from tl_core.figures.curves import training_curves
@@ -41,7 +41,6 @@ def live(start_new: str) -> None:
         return
     going = any(run.active for run in runs)
     st.fragment(_view, run_every=_EVERY if going else None)(going)
-    load_plotly()
 
 
 def _view(going: bool) -> None:
