@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app_pages import calm, charts, open_page, seen, texts
 from run_folders import write_run
+from streamlit.testing.v1 import AppTest
 
 from tl_core.runs.store import get_run, list_runs
 from tl_core.training.recipe import Recipe
@@ -11,8 +12,14 @@ from tl_core.training.recipe import Recipe
 Journal = Callable[[], list[list[str]]]
 
 
+def with_every_choice(page: AppTest) -> AppTest:
+    """Return the page with 'Every choice of the recipe' open."""
+    page.session_state["fields"] = True
+    return page.run()
+
+
 def test_every_field_of_a_recipe_can_be_chosen() -> None:
-    page = open_page("1_Train")
+    page = with_every_choice(open_page("1_Train"))
     kinds = (page.number_input, page.selectbox, page.toggle, page.get("pills"))
     keys = [element.key for kind in kinds for element in kind]
     elsewhere = {"version", "backbone", "preset", "dataset", "weights"}
@@ -22,7 +29,7 @@ def test_every_field_of_a_recipe_can_be_chosen() -> None:
 
 def test_one_click_trains_every_ticked_network_with_what_was_changed(journal: Journal) -> None:
     page = open_page("1_Train")
-    page.checkbox(key="backbone_vgg16").check().run()
+    with_every_choice(page).checkbox(key="backbone_vgg16").check().run()
     page.number_input(key="frozen_vgg16_epochs").set_value(3).run()
     page.button(key="start").click().run()
     calm(page)
@@ -32,6 +39,33 @@ def test_one_click_trains_every_ticked_network_with_what_was_changed(journal: Jo
         assert (recipe.epochs, recipe.preset, recipe.dataset) == (3, "frozen", "demo")
     assert page.segmented_control(key="view").value == "Live"
     assert "VGG16 · Frozen backbone" in texts(page)
+
+
+def test_what_was_changed_holds_while_the_choices_are_closed(journal: Journal) -> None:
+    page = with_every_choice(open_page("1_Train"))
+    page.number_input(key="frozen_mobilenet_v2_epochs").set_value(3).run()
+    page.session_state["fields"] = False
+    page.run()
+    assert not page.number_input
+    page.checkbox(key="backbone_mobilenet_v3_large").check().run()
+    with_every_choice(page)
+    assert page.number_input(key="frozen_mobilenet_v2_epochs").value == 3
+    page.session_state["fields"] = False
+    page.run()
+    page.button(key="start").click().run()
+    assert {run.recipe.backbone for run in list_runs()} == {"mobilenet_v2", "mobilenet_v3_large"}
+    assert {run.recipe.epochs for run in list_runs()} == {3}
+
+
+def test_another_preset_starts_the_choices_afresh() -> None:
+    page = with_every_choice(open_page("1_Train"))
+    before = page.number_input(key="frozen_mobilenet_v2_epochs").value
+    page.number_input(key="frozen_mobilenet_v2_epochs").set_value(before + 3).run()
+    page.session_state["fields"] = False
+    for preset in ("notebook", "frozen"):
+        page.segmented_control(key="train_preset").set_value(preset).run()
+    with_every_choice(page)
+    assert page.number_input(key="frozen_mobilenet_v2_epochs").value == before
 
 
 def test_the_networks_take_their_own_values_of_a_preset(journal: Journal) -> None:
@@ -45,7 +79,7 @@ def test_the_networks_take_their_own_values_of_a_preset(journal: Journal) -> Non
 
 
 def test_an_impossible_recipe_is_one_sentence_and_no_button() -> None:
-    page = open_page("1_Train")
+    page = with_every_choice(open_page("1_Train"))
     page.number_input(key="frozen_mobilenet_v2_hidden_units").set_value(64).run()
     assert [seen(error.value) for error in page.error] == [
         "hidden_units belongs to the head 'mlp'; choose head 'mlp' or leave it out."
@@ -75,7 +109,7 @@ def test_nothing_ticked_says_what_to_do() -> None:
 
 
 def test_the_live_view_shows_what_is_on_disk_and_stops_it(journal: Journal) -> None:
-    page = open_page("1_Train")
+    page = with_every_choice(open_page("1_Train"))
     page.number_input(key="frozen_mobilenet_v2_epochs").set_value(900).run()
     page.button(key="start").click().run()
     (run,) = list_runs()

@@ -128,13 +128,18 @@ def choose_weights(backbones: list[str]) -> str:
 def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
     """Draw every other field, filled in by the preset, and return those that were changed."""
     first = backbones[0] if backbones else next(iter(BACKBONES))
-    expander = st.expander("Every choice of the recipe", icon=":material/tune:", key="fields")
+    expander = st.expander(
+        "Every choice of the recipe", icon=":material/tune:", key="fields", on_change="rerun"
+    )
     with expander:
-        st.caption(
-            "Filled in by the preset; what you change holds for every chosen network. "
-            "The question mark says what a field does."
-        )
-        return recipe_fields(preset_choices(preset, first), key=f"{preset}_{first}")
+        # Some 30 widgets are much of what opening the page takes, and most readers leave them be.
+        if expander.open:
+            st.caption(
+                "Filled in by the preset; what you change holds for every chosen network. "
+                "The question mark says what a field does."
+            )
+        defaults = preset_choices(preset, first)
+        return recipe_fields(defaults, key=f"{preset}_{first}", shown=bool(expander.open))
 
 
 def make_recipes(

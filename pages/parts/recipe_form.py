@@ -1,5 +1,6 @@
 """Every field of a recipe as a widget, made from the recipe itself."""
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -37,23 +38,40 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def recipe_fields(defaults: dict[str, Any], key: str) -> dict[str, Any]:
+def recipe_fields(defaults: dict[str, Any], key: str, shown: bool) -> dict[str, Any]:
     """Draw every field with what `defaults` says, and return the values that were changed.
 
-    `key` names what the defaults belong to; with another one the fields start afresh.
+    `key` names what the defaults belong to; with another one the fields start afresh. Where they
+    are not `shown`, nothing is drawn and what was changed before still holds.
     """
+    _start_afresh_unless(key)
     listed = {name for names in _SECTIONS.values() for name in names}
     rest = tuple(n for n in Recipe.model_fields if n not in listed and n not in _ELSEWHERE)
     changed = {}
     for title, names in {**_SECTIONS, "Machine": rest}.items():
-        st.markdown(f"**{title}**")
-        with st.grid(3, min_column_width=260):
+        grid: AbstractContextManager[Any] = nullcontext()
+        if shown:
+            st.markdown(f"**{title}**")
+            grid = st.grid(3, min_column_width=260)
+        with grid:
             for name in names:
                 default = defaults.get(name, Recipe.model_fields[name].get_default())
-                value = _widget(name, default, f"{key}_{name}")
+                named = f"{key}_{name}"
+                if shown:
+                    _widget(name, default, named)
+                value = _meant(name, st.session_state.get(named, default), default)
                 if value != default:
                     changed[name] = value
     return changed
+
+
+def _start_afresh_unless(key: str) -> None:
+    """Forget the fields of other defaults, which stay in memory while they are not drawn."""
+    before = st.session_state.get("fields_of", key)
+    if before != key:
+        for name in Recipe.model_fields:
+            st.session_state.pop(f"{before}_{name}", None)
+    st.session_state["fields_of"] = key
 
 
 def field_title(name: str) -> str:
@@ -61,35 +79,51 @@ def field_title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _widget(name: str, default: Any, key: str) -> Any:
-    field = _schema()[name]
-    common: dict[str, Any] = {"key": key, "help": field["description"]}
+def _widget(name: str, default: Any, key: str) -> None:
+    kind, optional = _kind(name)
     title = field_title(name)
-    # A field that may be left empty says so as "this, or null".
-    kind, optional = (field["anyOf"][0], True) if "anyOf" in field else (field, False)
+    common: dict[str, Any] = {
+        "key": key,
+        "help": _schema()[name]["description"],
+        "persist_state": "page",
+    }
     if kind["type"] == "boolean":
-        return st.toggle(title, default, **common)
-    if kind["type"] == "array":
+        st.toggle(title, default, **common)
+    elif kind["type"] == "array":
         options = kind["items"]["enum"]
-        chosen = st.pills(title, options, selection_mode="multi", default=default, **common)
-        return tuple(option for option in options if option in chosen)
-    if "enum" in kind:
-        return st.selectbox(title, kind["enum"], kind["enum"].index(default), **common)
-    number = int if kind["type"] == "integer" else float
-    low = kind.get("minimum", kind.get("exclusiveMinimum"))
-    high = kind.get("maximum", kind.get("exclusiveMaximum"))
-    value = st.number_input(
-        title,
-        min_value=None if low is None else number(low),
-        max_value=None if high is None else number(high),
-        value=None if default is None else number(default),
-        step=1 if number is int else min(default or 0.1, 0.1),
-        format="%d" if number is int else "%g",
-        placeholder="automatic" if optional else None,
-        **common,
-    )
+        st.pills(title, options, selection_mode="multi", default=default, **common)
+    elif "enum" in kind:
+        st.selectbox(title, kind["enum"], kind["enum"].index(default), **common)
+    else:
+        number = int if kind["type"] == "integer" else float
+        low = kind.get("minimum", kind.get("exclusiveMinimum"))
+        high = kind.get("maximum", kind.get("exclusiveMaximum"))
+        st.number_input(
+            title,
+            min_value=None if low is None else number(low),
+            max_value=None if high is None else number(high),
+            value=None if default is None else number(default),
+            step=1 if number is int else min(default or 0.1, 0.1),
+            format="%d" if number is int else "%g",
+            placeholder="automatic" if optional else None,
+            **common,
+        )
+
+
+def _meant(name: str, value: Any, default: Any) -> Any:
+    """Return what a widget's value means in a recipe."""
+    kind, optional = _kind(name)
+    if kind["type"] == "array":
+        return tuple(option for option in kind["items"]["enum"] if option in value)
     # An emptied box of a field that needs a value means its default.
     return default if value is None and not optional else value
+
+
+def _kind(name: str) -> tuple[dict[str, Any], bool]:
+    """Return what a field holds, and whether it may be left empty."""
+    field = _schema()[name]
+    # A field that may be left empty says so as "this, or null".
+    return (field["anyOf"][0], True) if "anyOf" in field else (field, False)
 
 
 @cache
