@@ -56,7 +56,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       () => chart.offsetParent && window.Plotly.Plots.resize(chart))
     chart.observer.observe(chart)
   }
-  plotly().then(draw)
+  // Each figure in a task of its own: the first is seen before the next is drawn.
+  plotly().then(() => setTimeout(draw))
   return () => {
     chart.observer?.disconnect()
     window.Plotly?.purge(chart)
