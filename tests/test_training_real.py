@@ -12,8 +12,18 @@ from tl_core.training.train import train
 pytestmark = pytest.mark.real
 
 
+# One engine: trying them all out takes longer than so few images do.
+SMALL = {
+    "limit": 2000,
+    "input_size": 64,
+    "epochs": 10,
+    "engine": "openvino",
+    "precision": "float32",
+}
+
+
 def accuracy(**choices: object) -> float:
-    recipe = make_recipe(**{"limit": 2000, "input_size": 64, "epochs": 10} | choices)
+    recipe = make_recipe(**SMALL | choices)
     dataset = open_dataset("cifar100", seed=recipe.seed, limit=recipe.limit)
     dataset = replace(dataset, test=dataset.test[::10])
     trained = train(recipe, dataset, Progress())
