@@ -5,7 +5,6 @@ import streamlit as st
 from pages.parts import machine, words
 from tl_core.backbones.table import BACKBONES
 from tl_core.runs.machine import machine as this_machine
-from tl_core.runs.machine import versions
 
 _YES = ":green[:material/check_circle:]"
 _NO = ":gray[:material/radio_button_unchecked:]"
@@ -39,7 +38,7 @@ def found_here() -> None:
             )
     with engine.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Engine**")
-        facts, installed = this_machine(), versions()
+        facts, installed = this_machine(), machine.installed()
         st.markdown(f"{facts['processor']}")
         st.caption(f"{facts['cores']} cores · {facts['memory']} memory")
         for name in ("tensorflow", "keras", "openvino"):

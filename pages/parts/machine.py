@@ -9,6 +9,7 @@ from tl_core.backbones.weights import WeightsReport, report
 from tl_core.data import SourceReport, sources
 from tl_core.data.counts import ImageCounts, image_counts
 from tl_core.paths import without_folders
+from tl_core.runs.machine import versions
 from tl_core.settings import settings
 
 # Looking up weights reads whole files where Keras publishes a hash.
@@ -29,6 +30,12 @@ def weights_reports() -> dict[str, WeightsReport]:
 def counted(dataset: str) -> ImageCounts:
     """Return how many images a data set holds; raises TransferLabError where it cannot be used."""
     return image_counts(dataset)
+
+
+@st.cache_data(ttl=_KEPT_FOR, show_spinner=False)
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries here; each is a file to be found and read."""
+    return versions()
 
 
 @st.cache_data(ttl=_KEPT_FOR, max_entries=8, show_spinner=False)
