@@ -29,8 +29,9 @@ const plotly = () => window.tlPlotly ??= new Promise((loaded, failed) => {
   script.src = address
   script.onload = loaded
   script.onerror = () => {
-    // The next figure asks again.
+    // Asked for again soon: the server may be starting anew.
     window.tlPlotly = undefined
+    script.remove()
     failed(new Error(`${address} did not load`))
   }
   document.head.append(script)
@@ -57,7 +58,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart.observer.observe(chart)
   }
   // Each figure in a task of its own: the first is seen before the next is drawn.
-  plotly().then(() => setTimeout(draw))
+  const soon = () => chart.isConnected && plotly().then(
+    () => setTimeout(draw), () => setTimeout(soon, 1000))
+  soon()
   return () => {
     chart.observer?.disconnect()
     window.Plotly?.purge(chart)
