@@ -1,5 +1,6 @@
 """`tl train` following a run in another process."""
 
+import contextlib
 import json
 import os
 import pty
@@ -10,11 +11,16 @@ import sys
 import time
 
 import pytest
+from run_folders import write_run
+from test_runs_queue import wait_for
 from typer.testing import CliRunner
 
+from tl_core.cli import follow
 from tl_core.cli.commands import app
 from tl_core.runs import queue
-from tl_core.runs.store import list_runs
+from tl_core.runs.locks import queue_lock
+from tl_core.runs.store import get_run, list_runs
+from tl_core.training.recipe import make_recipe
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so their children.
 COMMAND = """
@@ -88,6 +94,44 @@ def test_the_run_goes_on_when_the_command_is_killed(journal):
     while list_runs()[0].status.state != "finished":
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGHUP, signal.SIGKILL])
+def test_the_queue_goes_on_when_the_shell_and_all_it_started_are_gone(journal, ending):
+    arguments = ["train", "mobilenet_v2", "--dataset", "demo", "--epochs", "100"]
+    # A shell of its own session, whose end the system tells to its whole group.
+    shell = subprocess.Popen(
+        ["sh", "-c", '"$@" & wait', "sh", *command(*arguments, "--detach")],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shell.stdout is not None
+    run = get_run(shell.stdout.readline().strip())
+    # Before its dispatcher lives, asking for another run would start one from here.
+    wait_for(run, "running")
+    following = queue.submit(make_recipe(backbone="vgg16", dataset="demo", epochs=1))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(shell.pid, ending)
+    shell.communicate(timeout=10)
+    # Nobody looks after the queue meanwhile: it moves by itself.
+    wait_for(following, "finished")
+    assert {run.status.state for run in list_runs()} == {"finished"}
+
+
+def test_who_follows_is_told_how_many_runs_come_before_in_the_queue_s_order(own_folders):
+    for number, created in enumerate((3.0, 2.0, 1.0)):
+        write_run(f"run-{number}", state="queued", created=created)
+        run = get_run(f"run-{number}")
+        with queue_lock():
+            queue.write_status(run, place=number + 1, held=number == 0)
+    write_run("at-work", state="running", created=9.0)
+    said = [follow._sentence(get_run(f"run-{number}")) for number in range(3)]
+    assert said == [
+        "Held; `tl release` lets it go on",
+        "Waiting for 1 other run",
+        "Waiting for 2 other runs",
+    ]
 
 
 def test_a_terminal_gets_a_bar(journal):

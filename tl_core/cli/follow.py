@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tl_core import progress as work
 from tl_core.cli.output import duration, err
 from tl_core.runs.queue import refresh
-from tl_core.runs.store import Run, get_run, list_runs
+from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
 
 _LOOK = 0.25
 _REFRESH = 1.0
@@ -100,9 +100,9 @@ def _lines(console: Console) -> Iterator[Show]:
 def _sentence(run: Run) -> str:
     status = run.status
     if status.state == "queued":
-        before = sum(
-            other.active and other.status.created < status.created for other in list_runs()
-        )
+        if status.held:
+            return "Held; `tl release` lets it go on"
+        before = _runs_before(run)
         return f"Waiting for {before} other run{'s' * (before != 1)}" if before else "Starting"
     if status.state == "stopping":
         return "Stopping"
@@ -112,6 +112,14 @@ def _sentence(run: Run) -> str:
         return "Starting"
     left = status.seconds_left
     return f"{status.message}{_last(run)}" + (f", {duration(left)} left" if left else "")
+
+
+def _runs_before(run: Run) -> int:
+    """Return how many runs are at work or stand before `run`, in the order that the queue has."""
+    active = [one for one in list_runs() if one.active]
+    waiting = [one.id for one in waiting_runs(active) if not one.status.held or one.id == run.id]
+    at_work = sum(not one.waits for one in active)
+    return at_work + (waiting.index(run.id) if run.id in waiting else 0)
 
 
 def _last(run: Run) -> str:
