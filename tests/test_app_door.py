@@ -14,7 +14,7 @@ from pages.parts import door
 from tl_core.door.asgi import COOKIE
 from tl_core.door.passwords import PASSWORD
 
-PAGES = [None, "1_Train", "2_Compare", "3_Predict"]
+PAGES = [None, "1_Train", "2_Compare", "3_Predict", "4_Runs"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import choose, home, live, log, pictures
 from pages.parts.comparing import verdict
+from pages.parts.history import table
 from tl_core.paths import without_folders
 
-PAGES = ("app.py", "pages/1_Train.py", "pages/2_Compare.py", "pages/3_Predict.py")
+PAGES = (
+    "app.py",
+    "pages/1_Train.py",
+    "pages/2_Compare.py",
+    "pages/3_Predict.py",
+    "pages/4_Runs.py",
+)
 _SECRET = "s3cr3t-v4lue"
 
 
@@ -87,6 +94,9 @@ def test_no_page_names_a_folder_whatever_lies_in_them(
         app.switch_page(page)
     if "Train" in page:
         app.query_params["view"] = "Live"
+    if "Runs" in page:
+        # The one whose message names files is looked at.
+        app.query_params["run"] = "20261122-0703-vgg16-frozen-cccc"
     text = _assert_says_nothing(app.run(), own_folders, odd, tmp_path)
     assert "20261122" in text or "frozen" in text.lower()
 
@@ -107,6 +117,7 @@ _BREAKS = {
     "pages/1_Train.py": (choose, "choose_data"),
     "pages/2_Compare.py": (verdict, "draw"),
     "pages/3_Predict.py": (pictures, "choose"),
+    "pages/4_Runs.py": (table, "draw"),
 }
 
 

@@ -279,7 +279,7 @@ def test_commands_and_pages_go_on_beside_damaged_runs(intact: Path, own_folders:
         assert "Traceback" not in done.stdout + done.stderr
         if arguments[:2] == ["compare", INTACT] or arguments == ["runs"]:
             assert INTACT in done.stdout, arguments
-    for page in (None, "1_Train", "2_Compare", "3_Predict"):
+    for page in (None, "1_Train", "2_Compare", "3_Predict", "4_Runs"):
         opened = open_page(page)
         assert "unexpected" not in texts(opened)
 
@@ -307,7 +307,7 @@ def test_what_is_only_remembered_may_be_damaged(harm: bytes, own_folders: Path) 
         assert rates.recall() == {}
 
 
-@pytest.mark.parametrize("page", [None, "1_Train", "2_Compare", "3_Predict"])
+@pytest.mark.parametrize("page", [None, "1_Train", "2_Compare", "3_Predict", "4_Runs"])
 def test_artifacts_that_are_no_folder_are_a_sentence(
     page: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,7 +322,7 @@ def test_artifacts_that_are_no_folder_are_a_sentence(
     assert "not foreseen" not in done.stderr
 
 
-@pytest.mark.parametrize("page", [None, "1_Train", "2_Compare", "3_Predict"])
+@pytest.mark.parametrize("page", [None, "1_Train", "2_Compare", "3_Predict", "4_Runs"])
 def test_a_folder_that_cannot_be_written_can_still_be_read(
     page: str | None, own_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
