@@ -33,6 +33,10 @@ def work(run, reporter):
         raise ZeroDivisionError("a secret")
     if kind == "large":
         raise MemoryError
+    if kind == "locked":
+        raise PermissionError(13, "Permission denied", "/data/birds")
+    if kind == "taken":
+        open("/data/birds/taken.png")
     if kind == "hungry":
         held = bytearray(400_000_000)
         time.sleep(60)

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from run_folders import write_run
@@ -13,6 +14,8 @@ from tl_core.cli.commands import app
 from tl_core.cli.recipe_options import takes_recipe
 from tl_core.compare import Comparison, compare
 from tl_core.runs import queue
+from tl_core.runs.documents import State
+from tl_core.runs.locks import take, worker_lock
 from tl_core.runs.store import get_run, list_runs
 from tl_core.training.recipe import Recipe
 
@@ -210,12 +213,26 @@ def test_show_has_the_figures_of_the_stored_documents():
 
 def test_show_and_train_print_the_same_keys_in_every_state(idle):
     detached = as_json("train", "mobilenet_v2", "--dataset", "demo", "--detach")
-    write_run("done")
-    write_run("failed", state="failed")
     keys = set(detached)
     assert {"run", "status", "test", "seconds"} <= keys
-    for name in (detached["run"], "done", "failed"):
-        assert set(as_json("show", name)) == keys
+    ended = ("stopped", "interrupted", "failed", "finished")
+    for state in ended:
+        write_run(f"run-{state}", state=state)
+    # Each held by a worker that lives, or looking at them would find it gone.
+    locks = []
+    for state in ("running", "stopping"):
+        run = write_run(f"run-{state}", state="running")
+        locks.append(worker_lock(run.folder))
+        assert take(locks[-1])
+    (run.folder / "stop-requested").touch()
+    states = ("queued", "running", "stopping", *ended)
+    assert get_args(State) == states
+    for state in states:
+        shown = as_json("show", detached["run"] if state == "queued" else f"run-{state}")
+        assert set(shown) == keys
+        assert shown["status"] == state
+    for lock in locks:
+        lock.release()
 
 
 def test_an_unreadable_run_is_shown_as_such(own_folders):

@@ -163,6 +163,8 @@ def test_only_a_run_that_waits_is_worked_on(state):
     [
         ("folder:refused", "refused", "There is no such folder."),
         ("folder:large", "out-of-memory", "not enough memory"),
+        ("folder:locked", "permission", "No permission to use /data/birds; change that"),
+        ("folder:taken", "gone", "/data/birds/taken.png is gone; put it back and resume"),
         ("folder:broken", "unexpected", "unexpected went wrong (ZeroDivisionError)"),
     ],
 )

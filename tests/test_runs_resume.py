@@ -151,6 +151,25 @@ def test_a_worker_that_native_code_aborted_for_want_of_memory_failed_for_it(own_
     assert (status.state, status.code) == ("failed", "out-of-memory")
 
 
+@pytest.mark.parametrize(
+    ("killed_before", "state", "code"),
+    [(0, "failed", "out-of-memory"), (1, "interrupted", "interrupted")],
+)
+def test_a_worker_that_the_system_killed_for_want_of_memory_failed_for_it(
+    own_folders, monkeypatch, killed_before, state, code
+):
+    run = write_run(state="running")
+    ended = subprocess.Popen([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    ended.wait()
+    # What the system counts: nobody can have it kill a process for this alone.
+    monkeypatch.setattr(dispatcher, "oom_kills", lambda: 1)
+    moved = dispatcher._Dispatcher(("true",))
+    moved._children.append(dispatcher._Child(run, ended, killed_before))
+    moved.step()
+    status = get_run(run.id).status
+    assert (status.state, status.code) == (state, code)
+
+
 def test_a_folder_that_cannot_be_written_to_keeps_no_other_run_waiting(own_folders):
     first = write_run("20261122-0741-mobilenet_v2-frozen-3f2a", state="queued", created=1.0)
     second = write_run("20261122-0742-mobilenet_v2-frozen-3f2b", state="queued", created=2.0)
