@@ -2,13 +2,37 @@
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tl_core.door.passwords import HASH, PASSWORD
+from tl_core.door.rules import OPEN, USERS
 from tl_core.door.uploads import MOST_BYTES
 
-DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+
+
+def test_told_nothing_it_listens_on_this_machine_and_shows_no_details() -> None:
+    said = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    server, client = said["server"], said["client"]
+    assert server["address"] == "127.0.0.1"
+    assert server["maxUploadSize"] * 2**20 == MOST_BYTES
+    assert server["enableCORS"] and server["enableXsrfProtection"]
+    # What Streamlit itself says of an error: neither its text nor where it came from.
+    assert (client["showErrorDetails"], client["showErrorLinks"]) == ("none", False)
+
+
+def test_the_readme_says_how_to_put_it_on_a_server() -> None:
+    _, _, after = (ROOT / "README.md").read_text().partition("\n## Put it on a server\n")
+    section = after.partition("\n## ")[0]
+    for needed in ("127.0.0.1", PASSWORD, HASH, OPEN, USERS, "deploy/README.md"):
+        assert needed in section, needed
+    steps = (DEPLOY / "README.md").read_text()
+    for file in DEPLOY.iterdir():
+        assert file.name == "README.md" or file.name in steps, file.name
 
 
 def test_the_proxy_lets_through_what_the_app_takes_and_no_more() -> None:
