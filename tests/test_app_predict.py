@@ -8,6 +8,7 @@ from PIL import Image
 from run_folders import write_run
 
 from tl_core.data import open_dataset
+from tl_core.door.uploads import MOST_FILES
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.documents import Outcome
 
@@ -53,6 +54,17 @@ def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:
         "VGG16 · Frozen backbone · bbbb",
     }
     assert "ms" in charts(page)[0]["light"]["layout"]["title"]["subtitle"]["text"]
+
+
+def test_of_more_files_than_are_taken_the_first_are_answered(models: None) -> None:
+    page = open_page("3_Predict", models=NAMES[0])
+    for number in range(MOST_FILES + 1):
+        page.file_uploader(key="files").upload(f"{number}.png", _picture(size=(4, 4)))
+    page.session_state["answers_table"] = True
+    page.run()
+    calm(page)
+    assert page.warning[0].value.startswith("51 files were dropped; the first 50 are shown")
+    assert list(page.dataframe[0].value["picture"]) == [f"{n}.png" for n in range(MOST_FILES)]
 
 
 def test_answers_are_the_five_best_of_the_model(models: None) -> None:
