@@ -1,15 +1,20 @@
 """The sections of Compare, on runs with superclasses and several seeds."""
 
+import html
+import json
+
 import pytest
 from app_pages import calm, charts, open_page, texts
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from tl_core.compare import compare
+from tl_core.runs import about
 from tl_core.runs.store import get_run
 
 BEST = "20261122-0741-vgg16-frozen-aaaa"
 OTHER = "20261122-0742-mobilenet_v2-frozen-bbbb"
+SECTIONS = ("Verdict", "Cost", "Curves", "Failures", "Confidence", "Together", "Report")
 
 
 @pytest.fixture
@@ -125,3 +130,18 @@ def test_report_and_cards_are_offered_for_the_runs_shown(runs: None) -> None:
         "VGG16 · Frozen backbone · aaaa",
         "MobileNetV2 · Frozen backbone · bbbb",
     ]
+
+
+@pytest.mark.parametrize("tab", SECTIONS)
+def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str) -> None:
+    about.rename(get_run(BEST), "<b>x</b> **y**")
+    page = _open(tab)
+    words = [*page.markdown, *page.caption, *page.header, *page.info, *page.metric]
+    said = "".join(str(element.value) for element in words)
+    drawn = json.dumps([[sent["light"], sent["dark"]] for sent in charts(page)])
+    for markup in ("<b>x", "**y**"):
+        assert markup not in said
+    assert "<b>x" not in drawn
+    offered = str([button.proto.label for button in page.get("download_button")])
+    shown = [str(frame.value) for frame in page.dataframe]
+    assert "<b>x</b> **y**" in "".join([texts(page), offered, *shown, html.unescape(drawn)])

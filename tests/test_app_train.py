@@ -129,6 +129,11 @@ def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
     assert "demo data" in texts(page)
 
 
+def test_why_a_run_failed_stands_where_its_figures_would() -> None:
+    write_run(state="failed", created=time.time() - 100)
+    assert "It went wrong." in texts(open_page("1_Train", view="Live"))
+
+
 def test_a_run_that_ended_too_early_is_resumed_with_a_click(journal: Journal) -> None:
     now = time.time()
     stopped = write_run("20261122-0741-vgg16-frozen-3f2a", state="stopped", created=now)
