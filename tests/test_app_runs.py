@@ -112,6 +112,21 @@ def test_a_name_a_tag_and_a_note_are_kept_and_shown_as_text(name: str) -> None:
     assert name not in str(home.table[0].value["Run"][0])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_text_in_the_queue_the_bin_and_the_live_view(still: None, name: str) -> None:
+    about.rename(write_run("a-run-1111", state="queued"), name)
+    bin.delete(about.rename(write_run("a-run-2222"), f"{name} 2"))
+    for app, names in (
+        (page(), (f"{name} · 1111", f"{name} 2 · 2222")),
+        (open_page("1_Train", view="Live"), (f"{name} · 1111",)),
+    ):
+        for element in (*app.markdown, *app.caption):
+            assert name not in element.value
+            assert not element.allow_html
+        for shown in names:
+            assert shown in texts(app)
+
+
 def test_what_cannot_be_kept_is_refused_with_a_sentence() -> None:
     run = write_run("a-run-1111")
     app = page(run=run.id)
