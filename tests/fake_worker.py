@@ -12,7 +12,7 @@ from tl_core.runs import queue
 from tl_core.runs.store import Run, list_runs
 
 WORKER = """
-import sys, time
+import subprocess, sys, time
 from pathlib import Path
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
@@ -27,6 +27,10 @@ def work(run, reporter):
     kind = Path(run.recipe.dataset).name
     if kind == "deaf":
         time.sleep(60)
+    if kind == "parent":
+        child = subprocess.Popen(["sleep", "60"])
+        write(f"started {child.pid} by")
+        child.wait()
     if kind == "refused":
         raise TransferLabError("There is no such folder.")
     if kind == "broken":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,19 +129,30 @@ class _Dispatcher:
                 tidy(run.folder)
 
     def _enforce_stop(self, run: Run) -> None:
-        if not (run.folder / STOP_REQUEST).exists():
+        request = run.folder / STOP_REQUEST
+        if not request.exists():
             self._stop_seen.pop(run.id, None)
             return
-        seen = self._stop_seen.setdefault(run.id, time.monotonic())
-        if time.monotonic() - seen < STOP_GRACE:
+        if run.id not in self._stop_seen:
+            self._stop_seen[run.id] = time.monotonic() - _age(request)
+        if time.monotonic() - self._stop_seen[run.id] < STOP_GRACE:
             return
         _log.info("%s: stopping by force", run.id)
         for child in self._children:
             if child.run.id == run.id:
-                child.process.kill()
+                _kill_with_children(psutil.Process(child.process.pid))
                 child.process.wait()
                 return
         _kill(run)
+
+
+def _age(request: Path) -> float:
+    """Return for how many seconds a stop has been asked for, as far as they matter.
+
+    A dispatcher that was started by the request has lost a second or two of its grace. A clock
+    that was set meanwhile makes this wrong, but never longer than the grace.
+    """
+    return min(max(time.time() - request.stat().st_mtime, 0.0), STOP_GRACE)
 
 
 def _ran_out_of_memory(child: _Child) -> bool:
@@ -159,9 +171,16 @@ def _kill(run: Run) -> None:
         # The number may be of another machine that shares the folder; when a process began cannot
         # tell, since that changes with the clock.
         if any(Path(argument).name == run.id for argument in process.cmdline()):
-            process.kill()
+            _kill_with_children(process)
     except psutil.NoSuchProcess:
         return
+
+
+def _kill_with_children(worker: psutil.Process) -> None:
+    # The process that times a model for its worker would go on without it.
+    for process in (worker, *worker.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _state(run: Run) -> State | None:
