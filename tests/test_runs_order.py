@@ -1,7 +1,9 @@
 """The order of the queue, with real processes; only what a worker does is made up."""
 
+import errno
 import json
 import time
+from pathlib import Path
 
 import pytest
 from run_folders import write_run
@@ -10,8 +12,8 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.errors import TransferLabError
-from tl_core.runs import dispatcher, order, queue
-from tl_core.runs.locks import queue_lock
+from tl_core.runs import dispatcher, order, queue, reserve
+from tl_core.runs.locks import queue_lock, take, worker_lock
 from tl_core.runs.store import get_run, waiting_runs
 from tl_core.runs.worker import work_on
 
@@ -119,6 +121,29 @@ def test_only_what_waits_can_be_moved_or_held(state):
     for change in (order.hold, order.release, lambda run: order.move(run, "first")):
         with pytest.raises(TransferLabError, match=f"is {state}; only a run that waits"):
             change(run)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_what_cannot_be_stored_of_a_run_is_a_sentence(still, monkeypatch, state):
+    other, run = write_run("other", state="queued"), write_run("run", state=state)
+    lock = worker_lock(run.folder)
+    assert state == "queued" or take(lock)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "status.json")
+
+    # Root may write everywhere, so the system's refusal is made up.
+    monkeypatch.setattr(reserve, "write_text", refuse)
+    monkeypatch.setattr(Path, "touch", refuse)
+    changes = [queue.stop]
+    if state == "queued":
+        changes += [order.hold, order.release, lambda run: order.move(run, "first")]
+    for change in changes:
+        with pytest.raises(TransferLabError, match=r"run cannot be changed \(Permission denied\)"):
+            change(run)
+    assert get_run("run").status.state == state
+    assert get_run(other.id).waits
+    lock.release()
 
 
 def test_a_held_run_can_be_stopped_and_is_held_no_more(still):

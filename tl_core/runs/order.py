@@ -4,7 +4,7 @@ from typing import Literal
 
 from tl_core.errors import TransferLabError
 from tl_core.runs.locks import queue_lock
-from tl_core.runs.queue import again, ensure_dispatcher, write_status
+from tl_core.runs.queue import again, changing, ensure_dispatcher, write_status
 from tl_core.runs.store import Run, waiting_runs
 
 Move = Literal["first", "up", "down", "last"]
@@ -16,9 +16,9 @@ def move(run: Run, to: Move) -> list[Run]:
     `up` and `down` change places with its neighbour; at an end of the queue nothing changes.
 
     Raises:
-        TransferLabError: the run does not wait (any more).
+        TransferLabError: the run does not wait (any more), or cannot be stored.
     """
-    with queue_lock():
+    with queue_lock(), changing(run):
         _waiting(run)
         order = waiting_runs()
         names = [one.id for one in order]
@@ -35,9 +35,9 @@ def hold(run: Run) -> Run:
     """Let a waiting `run` wait until it is released, others before it; return it anew.
 
     Raises:
-        TransferLabError: the run does not wait (any more).
+        TransferLabError: the run does not wait (any more), or cannot be stored.
     """
-    with queue_lock():
+    with queue_lock(), changing(run):
         write_status(_waiting(run), held=True)
     return again(run)
 
@@ -46,9 +46,9 @@ def release(run: Run) -> Run:
     """Let a held `run` be taken when its turn comes, see that the queue moves, return it anew.
 
     Raises:
-        TransferLabError: the run does not wait (any more).
+        TransferLabError: the run does not wait (any more), or cannot be stored.
     """
-    with queue_lock():
+    with queue_lock(), changing(run):
         write_status(_waiting(run), held=False)
         ensure_dispatcher()
     return again(run)

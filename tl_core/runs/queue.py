@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tl_core.data.sources import FOLDER
@@ -74,9 +76,9 @@ def stop(run: Run) -> Run:
     What a run has written until then stays.
 
     Raises:
-        TransferLabError: the run has already ended, or its folder cannot be read.
+        TransferLabError: the run has already ended, or its folder cannot be read or written.
     """
-    with queue_lock():
+    with queue_lock(), changing(run):
         run = again(run)
         state = run.status.state
         if state == "queued":
@@ -172,6 +174,18 @@ def write_status(run: Run, **changes: object) -> None:
     changed = Status.model_validate({**status.model_dump(), **changes})
     reserve.write_last(run.folder / STATUS, changed.model_dump_json(indent=1))
     presume(run, status, None)
+
+
+@contextmanager
+def changing(run: Run) -> Iterator[None]:
+    """Say in a sentence where what is done to `run` inside cannot be stored."""
+    try:
+        yield
+    except OSError as error:
+        raise TransferLabError(
+            f"Run {run.id} cannot be changed ({error.strerror}); make its folder writable, or make "
+            "room."
+        ) from error
 
 
 def record_end(run: Run, state: State, message: str, code: str | None) -> None:
