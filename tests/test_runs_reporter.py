@@ -1,4 +1,5 @@
 import json
+import os
 import time
 
 import pytest
@@ -34,6 +35,18 @@ def test_metrics_come_at_most_four_times_a_second_and_epochs_always(run):
     assert [line.epoch for line in lines if line.kind == "epoch"] == [1, 2, 3]
     assert lines[-1].val_accuracy == 0.25
     assert [line.share for line in lines] == sorted(line.share for line in lines)
+    reporter.end("finished", None, None)
+
+
+def test_an_epoch_s_line_is_on_the_disk_before_its_checkpoint_can_be(run, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor)))
+    reporter = Reporter(run)
+    reporter.begin("head", 10, "images")
+    synced.clear()
+    reporter.epoch(1, loss=1.0)
+    metrics = (run.folder / "metrics.jsonl").stat()
+    assert [(one.st_ino, one.st_size) for one in synced] == [(metrics.st_ino, metrics.st_size)]
     reporter.end("finished", None, None)
 
 
