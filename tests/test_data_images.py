@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tl_core.data.images import ArrayImages, FileImages, check_image, read_image
-from tl_core.data.picture_file import FORMATS
+from tl_core.data.picture_file import FORMATS, opened
 from tl_core.errors import UnreadableImage
 
 RED, GREEN, BLUE, WHITE, BLACK = (
@@ -231,6 +232,22 @@ class TestWhatIsRefused:
             read(tmp_path / "dog.jpg")
         with pytest.raises(UnreadableImage, match="is a folder; give"):
             read(tmp_path)
+
+
+def test_one_large_picture_is_decoded_at_a_time_and_small_ones_beside_it():
+    """Of 40 megapixels each takes hundreds of MB, and as many are asked for as there are tabs."""
+
+    def enter(data: bytes) -> bool:
+        with opened(data):
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        with opened(blank_png(2500, 2000)):
+            second = pool.submit(enter, blank_png(2500, 2000))
+            assert pool.submit(enter, blank_png(50, 50)).result(timeout=30)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+        assert second.result(timeout=30)
 
 
 INTACT = [encoded(quarters(), kind) for kind in FORMATS]
