@@ -85,6 +85,16 @@ def test_a_provider_vouches_for_those_named_only(
     assert door._admitted, "its session may send files"
 
 
+def test_a_provider_that_cannot_be_asked_is_said_when_the_server_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(door, "_provider", lambda: True)
+    monkeypatch.setenv("TL_USERS", "ann@lab.org")
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    with pytest.raises(SystemExit, match=r"does not start: .* needs Authlib; install it"):
+        door.middleware()
+
+
 def test_the_server_does_not_start_for_others_without_a_login() -> None:
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TL_")}

@@ -25,6 +25,7 @@ from tl_core.inference import guard
 from tl_core.inference.explain import Explainer, explainer
 from tl_core.inference.guarded import GuardedModel
 from tl_core.inference.predictor import Predictor
+from tl_core.runs import measuring
 from tl_core.runs.bin import delete
 from tl_core.runs.store import list_runs
 
@@ -164,6 +165,10 @@ def test_a_run_travels_and_its_model_answers_from_a_limited_process(
     delete(run)
     back = import_run(tmp_path / "run.zip")
     assert back.model_path.read_bytes() == sent
+    # Timing a model again opens it in this process, which must not happen to this one.
+    monkeypatch.setattr(measuring, "open_data", lambda *_: pytest.fail("it went on"))
+    with pytest.raises(TransferLabError, match="not a finished run of this machine"):
+        measuring.measure_again(back)
 
     monkeypatch.setenv("TL_PASSWORD", "a secret")
     predictor = Predictor()
