@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from app_pages import ROOT, open_page, texts
 from streamlit.testing.v1 import AppTest
 
 from pages.parts import door
+from scripts.browser_app import serving
 from tl_core.door.asgi import COOKIE
 from tl_core.door.passwords import PASSWORD
 
@@ -118,3 +122,16 @@ def test_the_server_does_not_start_for_others_without_a_login() -> None:
     assert all("Transfer Lab does not start: " in text for text in said), said
     assert not any("Traceback" in text for text in said)
     assert all("listen on 0.0.0.0 without a login" in text for text in said)
+
+
+def test_told_nothing_it_listens_to_this_machine_alone(own_folders: Path, tmp_path: Path) -> None:
+    with serving(own_folders, tmp_path / "server.log") as address:
+        port = urlsplit(address).port
+        servers = psutil.Process().children(recursive=True)
+        found = [
+            listener.laddr
+            for server in servers
+            for listener in server.net_connections("inet")
+            if listener.status == psutil.CONN_LISTEN
+        ]
+    assert [(at.ip, at.port) for at in found] == [("127.0.0.1", port)]

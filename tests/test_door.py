@@ -5,7 +5,9 @@ import hmac
 from urllib.parse import urlencode
 
 import pytest
+from typer.testing import CliRunner
 
+from tl_core.cli.commands import app
 from tl_core.door import passwords
 from tl_core.door.asgi import COOKIE, Door
 from tl_core.door.logins import LASTS, Logins
@@ -97,6 +99,15 @@ class TestPasswords:
         stored = stored_password({"TL_PASSWORD": WORD})
         assert stored.startswith("scrypt:")
         assert matches(WORD, stored)
+
+    def test_the_command_prints_what_the_server_takes(self):
+        told = CliRunner().invoke(app, ["password", "--stdin"], input=f"{WORD}\n")
+        assert told.exit_code == 0
+        assert WORD not in told.output
+        stored = rules(None, {"TL_PASSWORD_HASH": told.stdout.strip()}, oidc=False).password
+        assert matches(WORD, stored)
+        refused = CliRunner().invoke(app, ["password", "--stdin"], input="short\n")
+        assert (refused.exit_code, refused.stdout) == (1, "")
 
 
 class Clock:
