@@ -55,7 +55,7 @@ def test_the_cost_on_the_axis_is_the_reader_s_choice(runs: None) -> None:
 
 
 def test_what_was_expected_stands_beside_what_it_took(runs: None) -> None:
-    row = _open("Cost").dataframe[0].value.iloc[0]
+    row = _open("Cost").table[0].value.iloc[0]
     assert row["Features"] == "30 s (expected 40 s)"
     assert row["Whole run"] == "53 s (expected 60 s)"
 
@@ -101,9 +101,10 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
 
 def test_calibration_is_shown_before_and_after(runs: None) -> None:
     page = _open("Confidence")
-    row = page.dataframe[0].value.iloc[0]
+    row = page.table[0].value.iloc[0]
     stored = compare([get_run(BEST), get_run(OTHER)]).runs[0].believable
-    assert row["ECE"] == pytest.approx(stored.before.ece)
+    assert row["ECE"] == f"{stored.before.ece:.3f}"
+    assert row["ECE, scaled"] == f"{stored.after.ece:.3f}"
     assert len(charts(page)) == 2
 
 

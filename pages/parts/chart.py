@@ -17,26 +17,29 @@ import streamlit as st
 
 from pages.parts import plotly_script
 
+_LOAD = f"""
+const address = {json.dumps(plotly_script.address())}
+const plotly = () => window.tlPlotly ??= new Promise((loaded, failed) => {{
+  const script = document.createElement("script")
+  script.src = address
+  script.onload = loaded
+  script.onerror = () => {{
+    // Asked for again soon: the server may be starting anew.
+    window.tlPlotly = undefined
+    script.remove()
+    failed(new Error(`${{address}} did not load`))
+  }}
+  document.head.append(script)
+}})
+"""
+
 _CHART = st.components.v2.component(
     "chart",
     html='<div class="tl-chart" role="figure"></div>',
     css=".tl-chart {\n  background: var(--st-background-color);\n}",
     isolate_styles=False,
-    js=f"const address = {json.dumps(plotly_script.address())}"
-    """
-const plotly = () => window.tlPlotly ??= new Promise((loaded, failed) => {
-  const script = document.createElement("script")
-  script.src = address
-  script.onload = loaded
-  script.onerror = () => {
-    // Asked for again soon: the server may be starting anew.
-    window.tlPlotly = undefined
-    script.remove()
-    failed(new Error(`${address} did not load`))
-  }
-  document.head.append(script)
-})
-
+    js=_LOAD
+    + """
 export default function ({ data, parentElement, setTriggerValue }) {
   const chart = parentElement.querySelector(".tl-chart")
   const paper = getComputedStyle(chart).backgroundColor.match(/[\\d.]+/g).map(Number)

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from importlib.resources import files
 
 from tl_core import __version__
 from tl_core.compare.document import ComparedRun, Comparison
 from tl_core.errors import TransferLabError
+from tl_core.figures.script import plotly_script
 from tl_core.report import figures
 from tl_core.report.figures import Chart
 from tl_core.report.gallery import gallery
@@ -44,7 +44,7 @@ def report(found: Comparison, runs: Sequence[Run]) -> str:
         _together(found),
         _made_of(found, stored),
     ]
-    plotly = (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
+    plotly = plotly_script().decode()
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
+from pages.parts import words
 from pages.parts.chart import chart
 from tl_core.compare import Comparison
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
@@ -39,28 +39,26 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 
 
 def _table(comparison: Comparison) -> None:
-    rows = []
-    for run in comparison.runs:
-        before, after = run.believable.before, run.believable.after
-        row: dict[str, object] = {"Run": run.title, "Temperature": run.believable.temperature}
-        for name, attribute in (
-            ("ECE", "ece"),
-            ("Adaptive ECE", "adaptive_ece"),
-            ("Brier", "brier"),
-            ("Loss", "loss"),
-        ):
-            row[name] = getattr(before, attribute)
-            row[f"{name}, scaled"] = getattr(after, attribute) if after else None
-        rows.append(row)
-    numbers = [name for name in rows[0] if name != "Run"]
-    st.dataframe(
-        pd.DataFrame(rows),
+    runs = comparison.runs
+    columns: dict[str, list[str]] = {
+        "Run": [words.plain(run.title) for run in runs],
+        "Temperature": [_figure(run.believable.temperature) for run in runs],
+    }
+    for name, attribute in (
+        ("ECE", "ece"),
+        ("Adaptive ECE", "adaptive_ece"),
+        ("Brier", "brier"),
+        ("Loss", "loss"),
+    ):
+        columns[name] = [_figure(getattr(run.believable.before, attribute)) for run in runs]
+        columns[f"{name}, scaled"] = [
+            _figure(getattr(run.believable.after, attribute, None)) for run in runs
+        ]
+    st.table(
+        columns,
+        border="horizontal",
         hide_index=True,
         alt="Calibration of each run before and after temperature scaling",
-        column_config={
-            "Run": st.column_config.TextColumn(pinned=True),
-            **{name: st.column_config.NumberColumn(format="%.3f") for name in numbers},
-        },
     )
     st.caption(
         "ECE: expected calibration error, the mean gap between confidence and accuracy (15 bins of "
@@ -68,3 +66,7 @@ def _table(comparison: Comparison) -> None:
         "better. 'Scaled': after temperature scaling, its temperature fitted on validation; one "
         "above 1 means that the run was too sure of itself."
     )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

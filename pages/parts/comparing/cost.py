@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from pages.parts import words
@@ -51,25 +50,24 @@ def _time(comparison: Comparison) -> None:
         for name in ("start", *PHASES)
         if any(name in run.seconds or name in run.estimated_seconds for run in comparison.runs)
     ]
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Run": run.title,
-                "Whole run": words.taken(
-                    sum(run.seconds.values()), sum(run.estimated_seconds.values()) or None
-                ),
-                **{
-                    name.capitalize(): words.taken(
-                        run.seconds.get(name), run.estimated_seconds.get(name)
-                    )
-                    for name in phases
-                },
-            }
-            for run in comparison.runs
-        ),
+    st.table(
+        {
+            "Run": [words.plain(run.title) for run in comparison.runs],
+            "Whole run": [
+                words.taken(sum(run.seconds.values()), sum(run.estimated_seconds.values()) or None)
+                for run in comparison.runs
+            ],
+            **{
+                name.capitalize(): [
+                    words.taken(run.seconds.get(name), run.estimated_seconds.get(name))
+                    for run in comparison.runs
+                ]
+                for name in phases
+            },
+        },
+        border="horizontal",
         hide_index=True,
         alt="What each phase of each run took, beside what was expected",
-        column_config={"Run": st.column_config.TextColumn(pinned=True)},
     )
     st.caption(
         "What each phase took and, in brackets, what was expected before it began, as if nothing "

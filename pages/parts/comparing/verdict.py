@@ -25,7 +25,13 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
                 _card(row, run)
     _accuracies(comparison)
     _seeds(comparison)
-    _table(comparison)
+    # A grid takes the browser longer than all that stands above it.
+    every_figure = st.expander(
+        "Every figure in one table", icon=":material/table:", key="every_figure", on_change="rerun"
+    )
+    if every_figure.open:
+        with every_figure:
+            _table(comparison)
 
 
 def _card(row: ComparedRun, run: Run) -> None:
