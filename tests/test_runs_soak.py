@@ -8,9 +8,11 @@ from collections import Counter
 
 import numpy as np
 import psutil
+import pytest
 from fake_worker import children
 from test_runs_queue import recipe
 
+from benchmarks import soak
 from tl_core.errors import TransferLabError
 from tl_core.runs import bin as waste
 from tl_core.runs import queue
@@ -92,3 +94,10 @@ def _act(act: str, run: Run) -> None:
         for process in children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+@pytest.mark.parametrize("name", [*soak.NOTHING, *soak.SLOWEST])
+def test_the_long_soak_tells_a_broken_promise(name):
+    kept = dict.fromkeys(soak.NOTHING, 0) | dict.fromkeys(soak.SLOWEST, 4.9)
+    assert soak.broken_promises(kept) == []
+    assert soak.broken_promises(kept | {name: 6}) == [f"{name} 6"]
