@@ -16,7 +16,7 @@ run: install
 
 # Two at a time: most tests wait for one core or for a page, and a file's share what they start.
 test: install
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: install
 	.venv/bin/python -m ruff check .
