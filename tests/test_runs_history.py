@@ -17,6 +17,7 @@ from tl_core.runs.locks import take, worker_lock
 from tl_core.runs.names import run_title
 from tl_core.runs.store import get_run, list_runs
 from tl_core.runs.summary import summary
+from tl_core.training.recipe import make_recipe
 
 HOSTILE = ["<script>alert(1)</script>", "**x**", "$x$", ":red[x]", "[a](http://b)", "a\\b `c`"]
 
@@ -210,3 +211,21 @@ def test_a_list_reads_few_documents_and_builds_no_confusion_matrix(monkeypatch) 
     assert {name: opened.count(name) for name in set(opened)} == dict.fromkeys(expected, 101)
     assert Outcome.model_fields.keys() >= {"cost"}
     assert all("evaluation" not in vars(run) for run in list_runs())
+
+
+def test_a_new_run_takes_no_name_that_a_run_has_or_had_before_the_bin(
+    journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_dispatcher", lambda: None)
+    drawn = iter(["aaaa", "bbbb", "aaaa", "bbbb", "cccc"])
+    recipe = make_recipe(backbone="vgg16", dataset="demo")
+    with monkeypatch.context() as patched:
+        patched.setattr(queue.secrets, "token_hex", lambda _: next(drawn))
+        first, second = queue.submit(recipe), queue.submit(recipe)
+    bin.delete(first)
+    with monkeypatch.context() as patched:
+        patched.setattr(queue.secrets, "token_hex", lambda _: next(drawn))
+        third = queue.submit(recipe)
+    assert [run.id[-4:] for run in (first, second, third)] == ["aaaa", "bbbb", "cccc"]
+    bin.restore(first.id)
+    assert {run.id for run in list_runs()} == {first.id, second.id, third.id}

@@ -8,13 +8,9 @@ from pathlib import Path
 
 from tl_core.errors import TransferLabError
 from tl_core.runs.locks import is_held, queue_lock, worker_lock
-from tl_core.runs.queue import DELETING, again, bury, remove, write_status
+from tl_core.runs.queue import BIN, DELETING, again, bury, remove, write_status
 from tl_core.runs.store import Run, folders_in, matching, the_one
 from tl_core.settings import settings
-
-# Inside the runs folder, so that a run gets there in one step, whatever is mounted where; hidden,
-# so that no list of runs takes it for one.
-_BIN = ".bin"
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def empty() -> int:
 
 
 def _bin() -> Path:
-    return settings().runs / _BIN
+    return settings().runs / BIN
 
 
 def _settle(run: Run) -> None:

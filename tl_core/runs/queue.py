@@ -44,6 +44,9 @@ _INTERRUPTED = (
 RESUMABLE: frozenset[State] = frozenset({"stopped", "interrupted", "failed"})
 
 BUILDING, DELETING, IMPORTING = ".building-", ".deleting-", ".importing-"
+# Inside the runs folder, so that a run gets there in one step, whatever is mounted where; hidden,
+# so that no list of runs takes it for one.
+BIN = ".bin"
 _DISPATCHER = [sys.executable, "-m", "tl_core.runs.dispatcher"]
 
 _log = logging.getLogger(__name__)
@@ -245,15 +248,23 @@ def _with_whole_path(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"dataset": f"{FOLDER}{path}"})
 
 
+def _free_name(beginning: str) -> str:
+    """Return a name that no run has, here or in the bin, from where it may come back."""
+    while True:
+        name = f"{beginning}-{secrets.token_hex(2)}"
+        runs = settings().runs
+        if not (runs / name).exists() and not any((runs / BIN).glob(f"*~{name}")):
+            return name
+
+
 def _write_run(recipe: Recipe) -> Run:
     now = time.time()
     parts = (
         time.strftime("%Y%m%d-%H%M", time.localtime(now)),
         recipe.backbone,
         recipe.preset or "own",
-        secrets.token_hex(2),
     )
-    folder = settings().runs / "-".join(parts)
+    folder = settings().runs / _free_name("-".join(parts))
     building = folder.with_name(f"{BUILDING}{folder.name}")
     building.mkdir()
     try:
