@@ -14,10 +14,13 @@ with shell.page("Predict"):
 
     data = runs[0].outcome.dataset
     if data.is_demo:
-        st.caption(
-            f"{words.DEMO_BADGE} These models know pictures made by code, and answer with their "
-            "classes whatever they are shown."
-        )
+        # Not inside the caption, which is too pale for it.
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(words.DEMO_BADGE, width="content")
+            st.caption(
+                "These models know pictures made by code, and answer with their classes whatever "
+                "they are shown."
+            )
     asked = pictures.choose(runs[0])
     if not asked:
         st.caption(
