@@ -20,6 +20,8 @@ from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import CHECKPOINT, LOG, Run
 from tl_core.settings import settings
 
+_YIELDS = 5
+
 Work = Callable[[Run, Reporter], None]
 
 
@@ -113,6 +115,9 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[0])
     _log_to(folder)
+    # Whoever looks at the app goes first: a page takes a blink, a run minutes.
+    if hasattr(os, "nice"):
+        os.nice(_YIELDS)
 
     def pipeline(run: Run, reporter: Reporter) -> None:
         from tl_core.runs.pipeline import train_and_test
