@@ -44,19 +44,24 @@ SECONDS: dict[Phase, float] = {
     "data": 1.0,
     "features": 2.0,
     "head": 1.5,
-    "fine-tune": 4.0,
+    "fine-tune": 2.0,
     "test": 1.5,
     "save": 2.0,
 }
 
 
 def look(run: Run, phase: Phase) -> Run:
-    """Wait until the run is in `phase` or past it, and return it then."""
+    """Wait until the run is in `phase` or past it, with what there is to lose, and return it then.
+
+    A kill before the first epoch of fine-tuning would ask nothing of what is restored.
+    """
     deadline = time.monotonic() + PATIENCE
+    epochs = RECIPE.epochs + 1 if phase == "fine-tune" else 0
     while time.monotonic() < deadline:
         run = get_run(run.id)
         now = run.status.phase
-        if run.status.state == "running" and now and PHASES.index(now) >= PHASES.index(phase):
+        there = now and PHASES.index(now) >= PHASES.index(phase) and len(curve(run)) >= epochs
+        if run.status.state == "running" and there:
             return run
         assert run.active, f"{run.status.state}: {run.status.message}\n{run.log()[-3000:]}"
         time.sleep(0.01)
