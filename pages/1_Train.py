@@ -53,7 +53,7 @@ with shell.page("Train"):
         recipes = []
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        count = "" if len(backbones) == 1 else f" {len(backbones)} networks"
+        count = f" {len(backbones)} networks" if len(backbones) > 1 else ""
         if st.button(
             f"Train{count}",
             type="primary",

@@ -106,6 +106,9 @@ def test_nothing_ticked_says_what_to_do() -> None:
     page = open_page("1_Train")
     page.checkbox(key="backbone_mobilenet_v2").uncheck().run()
     assert "Tick at least one network" in calm(page).info[0].value
+    assert page.button(key="start").disabled
+    assert page.button(key="start").label == "Train"
+    assert page.segmented_control(key="train_preset").value, "the other choices stay"
 
 
 def test_the_live_view_shows_what_is_on_disk_and_stops_it(journal: Journal) -> None:
