@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import machine, words
-from pages.parts.recipe_form import recipe_fields
+from pages.parts.recipe_form import changed_fields, draw_fields, start_afresh_unless
 from tl_core.backbones.table import BACKBONES, Backbone
 from tl_core.backbones.weights import WeightsReport
 from tl_core.data.sources import FOLDER
@@ -131,15 +131,17 @@ def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
     expander = st.expander(
         "Every choice of the recipe", icon=":material/tune:", key="fields", on_change="rerun"
     )
-    with expander:
-        # Some 30 widgets are much of what opening the page takes, and most readers leave them be.
-        if expander.open:
+    defaults, key = preset_choices(preset, first), f"{preset}_{first}"
+    start_afresh_unless(key)
+    # Some 30 widgets are much of what opening the page takes, and most readers leave them be.
+    if expander.open:
+        with expander:
             st.caption(
                 "Filled in by the preset; what you change holds for every chosen network. "
                 "The question mark says what a field does."
             )
-        defaults = preset_choices(preset, first)
-        return recipe_fields(defaults, key=f"{preset}_{first}", shown=bool(expander.open))
+            draw_fields(defaults, key)
+    return changed_fields(defaults, key)
 
 
 def make_recipes(

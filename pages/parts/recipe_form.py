@@ -1,6 +1,5 @@
 """Every field of a recipe as a widget, made from the recipe itself."""
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -38,34 +37,27 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def recipe_fields(defaults: dict[str, Any], key: str, shown: bool) -> dict[str, Any]:
-    """Draw every field with what `defaults` says, and return the values that were changed.
-
-    `key` names what the defaults belong to; with another one the fields start afresh. Where they
-    are not `shown`, nothing is drawn and what was changed before still holds.
-    """
-    _start_afresh_unless(key)
-    listed = {name for names in _SECTIONS.values() for name in names}
-    rest = tuple(n for n in Recipe.model_fields if n not in listed and n not in _ELSEWHERE)
-    changed = {}
-    for title, names in {**_SECTIONS, "Machine": rest}.items():
-        grid: AbstractContextManager[Any] = nullcontext()
-        if shown:
-            st.markdown(f"**{title}**")
-            grid = st.grid(3, min_column_width=260)
-        with grid:
+def draw_fields(defaults: dict[str, Any], key: str) -> None:
+    """Draw every field with what `defaults` says; `key` names what the defaults belong to."""
+    for title, names in _sections().items():
+        st.markdown(f"**{title}**")
+        with st.grid(3, min_column_width=260):
             for name in names:
-                default = defaults.get(name, Recipe.model_fields[name].get_default())
-                named = f"{key}_{name}"
-                if shown:
-                    _widget(name, default, named)
-                value = _meant(name, st.session_state.get(named, default), default)
-                if value != default:
-                    changed[name] = value
+                _widget(name, _default(name, defaults), f"{key}_{name}")
+
+
+def changed_fields(defaults: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the values that were changed, whether or not their fields are drawn now."""
+    changed = {}
+    for name in (name for names in _sections().values() for name in names):
+        default = _default(name, defaults)
+        value = _meant(name, st.session_state.get(f"{key}_{name}", default), default)
+        if value != default:
+            changed[name] = value
     return changed
 
 
-def _start_afresh_unless(key: str) -> None:
+def start_afresh_unless(key: str) -> None:
     """Forget the fields of other defaults, which stay in memory while they are not drawn."""
     before = st.session_state.get("fields_of", key)
     if before != key:
@@ -124,6 +116,17 @@ def _kind(name: str) -> tuple[dict[str, Any], bool]:
     field = _schema()[name]
     # A field that may be left empty says so as "this, or null".
     return (field["anyOf"][0], True) if "anyOf" in field else (field, False)
+
+
+def _default(name: str, defaults: dict[str, Any]) -> Any:
+    return defaults.get(name, Recipe.model_fields[name].get_default())
+
+
+@cache
+def _sections() -> dict[str, tuple[str, ...]]:
+    listed = {name for names in _SECTIONS.values() for name in names}
+    rest = tuple(n for n in Recipe.model_fields if n not in listed and n not in _ELSEWHERE)
+    return {**_SECTIONS, "Machine": rest}
 
 
 @cache
