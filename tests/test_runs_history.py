@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from run_folders import write_run
@@ -217,15 +218,14 @@ def test_a_new_run_takes_no_name_that_a_run_has_or_had_before_the_bin(
     journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "ensure_dispatcher", lambda: None)
+    # Its own draws alone: files that are being written draw names too.
     drawn = iter(["aaaa", "bbbb", "aaaa", "bbbb", "cccc"])
+    monkeypatch.setattr(queue, "secrets", SimpleNamespace(token_hex=lambda _: next(drawn)))
+    monkeypatch.setattr(queue.time, "strftime", lambda *_: "20261122-0741")
     recipe = make_recipe(backbone="vgg16", dataset="demo")
-    with monkeypatch.context() as patched:
-        patched.setattr(queue.secrets, "token_hex", lambda _: next(drawn))
-        first, second = queue.submit(recipe), queue.submit(recipe)
+    first, second = queue.submit(recipe), queue.submit(recipe)
     bin.delete(first)
-    with monkeypatch.context() as patched:
-        patched.setattr(queue.secrets, "token_hex", lambda _: next(drawn))
-        third = queue.submit(recipe)
+    third = queue.submit(recipe)
     assert [run.id[-4:] for run in (first, second, third)] == ["aaaa", "bbbb", "cccc"]
     bin.restore(first.id)
     assert {run.id for run in list_runs()} == {first.id, second.id, third.id}

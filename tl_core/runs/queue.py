@@ -250,9 +250,9 @@ def _with_whole_path(recipe: Recipe) -> Recipe:
 
 def _free_name(beginning: str) -> str:
     """Return a name that no run has, here or in the bin, from where it may come back."""
+    runs = settings().runs
     while True:
         name = f"{beginning}-{secrets.token_hex(2)}"
-        runs = settings().runs
         if not (runs / name).exists() and not any((runs / BIN).glob(f"*~{name}")):
             return name
 
