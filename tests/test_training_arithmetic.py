@@ -61,6 +61,8 @@ def test_the_table_says_which_backbones_are_dense():
 def test_other_kernels_are_for_fine_tuning_dense_blocks_and_for_who_named_none(monkeypatch):
     tuned = {"fine_tune_blocks": 1, "fine_tune_epochs": 1}
     monkeypatch.delenv(ONEDNN, raising=False)
+    monkeypatch.setattr(processor, "has_gpu", lambda: False)
+    monkeypatch.setattr(processor, "_facts", lambda: {"flags": "fma avx2"})
     assert not choose_kernels(recipe())
     assert not choose_kernels(recipe("mobilenet_v2", **tuned))
     assert ONEDNN not in os.environ
@@ -70,6 +72,10 @@ def test_other_kernels_are_for_fine_tuning_dense_blocks_and_for_who_named_none(m
     monkeypatch.delenv(ONEDNN)
     assert choose_kernels(recipe(**tuned))
     assert os.environ[ONEDNN] == "1"
+    monkeypatch.delenv(ONEDNN)
+    monkeypatch.setattr(processor, "_facts", lambda: {"flags": "fma avx2 avx512_vnni"})
+    assert not choose_kernels(recipe(**tuned)), "TensorFlow takes it there by itself"
+    assert ONEDNN not in os.environ
 
 
 def test_they_are_chosen_before_tensorflow_is_there():

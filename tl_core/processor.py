@@ -14,10 +14,18 @@ def has_gpu() -> bool:
 def multiplies_bfloat16() -> bool:
     """Whether bfloat16 is multiplied here by instructions of its own.
 
-    Elsewhere TensorFlow does it by conversion: its convolutions then take ten times as long as in
-    float32 to train.
+    Elsewhere TensorFlow does it by conversion: its convolutions then train many times slower than
+    in float32.
     """
-    return has_gpu() or bool({"avx512_bf16", "amx_bf16"} & set(_flags()))
+    return has_gpu() or _has("avx512_bf16", "amx_bf16")
+
+
+def has_network_instructions() -> bool:
+    """Whether the processor has instructions made for networks, at which TensorFlow takes oneDNN.
+
+    What it looks for is in its `tensorflow/core/util/port.cc`.
+    """
+    return _has("avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16")
 
 
 @cache
@@ -33,6 +41,10 @@ def _processor() -> str:
     flags = [flag for flag in _flags() if flag.startswith(("avx512_bf", "amx", "avx2"))]
     parts = [facts.get(key, "") for key in ("model name", "cpu family", "model")]
     return " ".join([*parts, *sorted(flags)]).strip() or platform.processor() or platform.machine()
+
+
+def _has(*flags: str) -> bool:
+    return not set(flags).isdisjoint(_flags())
 
 
 def _flags() -> list[str]:
