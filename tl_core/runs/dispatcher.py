@@ -140,7 +140,7 @@ class _Dispatcher:
         _log.info("%s: stopping by force", run.id)
         for child in self._children:
             if child.run.id == run.id:
-                _kill_with_children(psutil.Process(child.process.pid))
+                _kill_with_children(child.process.pid)
                 child.process.wait()
                 return
         _kill(run)
@@ -171,14 +171,19 @@ def _kill(run: Run) -> None:
         # The number may be of another machine that shares the folder; when a process began cannot
         # tell, since that changes with the clock.
         if any(Path(argument).name == run.id for argument in process.cmdline()):
-            _kill_with_children(process)
+            _kill_with_children(process.pid)
     except psutil.NoSuchProcess:
         return
 
 
-def _kill_with_children(worker: psutil.Process) -> None:
-    # The process that times a model for its worker would go on without it.
-    for process in (worker, *worker.children(recursive=True)):
+def _kill_with_children(pid: int) -> None:
+    """End a worker and what it started: the process that times its model would go on without it."""
+    try:
+        worker = psutil.Process(pid)
+        ended = [worker, *worker.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in ended:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
