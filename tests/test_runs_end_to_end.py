@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 from tl_core.cli.commands import app
 from tl_core.data import open_dataset
 from tl_core.evaluation import evaluate
+from tl_core.runs import measuring
 from tl_core.runs.queue import stop
 from tl_core.runs.store import Run, get_run
+from tl_core.training.arithmetic import ONEDNN
 
 SMALL = (
     *("--dataset", "demo", "--weights", "random", "--limit", "400"),
@@ -89,6 +91,23 @@ def test_an_answer_s_cost_can_be_measured_again_and_nothing_else_changes(run):
     path.write_text(json.dumps(other))
     assert CliRunner().invoke(app, ["measure", run.id]).exit_code != 0
     path.write_text(json.dumps(before | {"cost": cost}))
+
+
+def test_an_answer_s_cost_is_measured_apart_without_the_training_s_kernels(run, monkeypatch):
+    monkeypatch.setenv(ONEDNN, "not for answers")
+    asked = []
+    start = subprocess.run
+
+    def listened(command, **options):
+        asked.append(options["env"])
+        return start(command, **options)
+
+    monkeypatch.setattr(measuring.subprocess, "run", listened)
+    found = measuring.measure_apart(run)
+    assert [ONEDNN in environment for environment in asked] == [False]
+    assert found.model_bytes == run.model_path.stat().st_size
+    assert found.agreement == run.outcome.saved_model_agreement
+    assert 0 < found.ms_per_image <= found.ms_per_image_p95
 
 
 def test_the_folder_holds_every_document_and_they_agree(run):
