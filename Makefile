@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 run: install
 	.venv/bin/python -m streamlit run app.py
 
-# Two at a time: most tests wait for one core or for a page, and a file's share what they start.
+# Two at a time: most tests wait for one core or for a page. Who has none left takes the other's.
 test: install
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 

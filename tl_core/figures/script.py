@@ -1,8 +1,8 @@
 """The part of Plotly's script that these figures need, for pages and reports.
 
 `plotly-cartesian.min.js` is Plotly's own bundle of bars, lines, points and heat maps (the npm
-package plotly.js-cartesian-dist-min, MIT licence): a third of what plotly.py brings along, and a
-browser reads it in a third of the time. Its version is that of plotly.py's script.
+package plotly.js-cartesian-dist-min, MIT licence): a third of what plotly.py brings along, which a
+browser has to read with every page. Its version is that of plotly.py's script.
 """
 
 import re
