@@ -57,6 +57,8 @@ def label_cells(figure: go.Figure, rows: Sequence[str], columns: Sequence[str]) 
         tickfont={"size": 11},
         side="top",
         showgrid=False,
+        # The margin below says it, and Plotly would draw every axis twice to find out.
+        automargin=False,
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
