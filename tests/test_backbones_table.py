@@ -2,10 +2,11 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tl_core.backbones import BACKBONES, backbone
-from tl_core.backbones.build import build_backbone, pooled_outputs, split_at
+from tl_core.backbones.build import build_backbone, pooled_names, pooled_outputs, split_at
 from tl_core.backbones.weights import Weights
 from tl_core.errors import TransferLabError
 
@@ -27,12 +28,33 @@ def test_a_row_says_what_keras_builds(name: str) -> None:
     assert all(len(tensor.shape) == 2 for tensor in pooled_outputs(base, row, "several"))
     boundaries = [order.index(layer) for layer in row.blocks]
     assert boundaries == sorted(boundaries, reverse=True)
-    every = [tensor.shape[1] for tensor in pooled_outputs(base, row, "several")]
+    every = [tensor.shape[1] for tensor in pooled_outputs(base, row, "spread")]
     for blocks in range(1, len(row.blocks) + 1):
-        boundary, low, high = split_at(base, row, "several", blocks)
+        boundary, low, high = split_at(base, row, "spread", blocks)
         assert [tensor.shape[1] for tensor in low + high] == every
         keras.Model(boundary, high)
         keras.Model(base.input, [boundary, *low])
+
+
+def test_what_is_pooled_is_the_mean_and_the_deviation_over_the_picture() -> None:
+    import keras
+
+    row = backbone("mobilenet_v2")
+    base = build_backbone(row, RANDOM, 64)
+    names = pooled_names(row, "spread")
+    model = keras.Model(base.input, pooled_outputs(base, row, "spread"))
+    maps = keras.Model(base.input, [base.get_layer(layer).output for layer in row.pooled_layers])
+    pictures = np.random.default_rng(0).uniform(-1, 1, (3, 64, 64, 3)).astype(np.float32)
+    found = dict(zip(names, (np.asarray(values) for values in model(pictures)), strict=True))
+    for layer, values in zip(row.pooled_layers, maps(pictures), strict=True):
+        values = np.asarray(values, np.float64)
+        assert np.allclose(found[layer], values.mean((1, 2)), rtol=1e-3, atol=1e-5)
+        if layer != row.pooled_layers[-1]:
+            deviation = np.sqrt(values.var((1, 2)) + 1e-6)
+            assert np.allclose(found[f"{layer} deviation"], deviation, rtol=1e-3, atol=1e-5)
+    assert len(found) == 2 * len(row.pooled_layers) - 1
+    assert pooled_names(row, "several") == row.pooled_layers
+    assert pooled_names(row, "last") == row.pooled_layers[-1:]
 
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:

@@ -21,7 +21,7 @@ def blobs(count: int, classes: int = 8, width: int = 20, seed: int = 0) -> tuple
 
 def examples(count: int, seed: int = 0) -> Examples:
     features, labels = blobs(count, seed=seed)
-    return Examples(((features,),), np.arange(count), labels)
+    return Examples(((features,),), np.arange(count)[None], labels)
 
 
 class Heard(Progress):
@@ -42,7 +42,7 @@ def trained(recipe_choices: dict, seed: int = 0) -> tuple:
     recipe = make_recipe(backbone="mobilenet_v2", seed=seed, **recipe_choices)
     keras.utils.set_random_seed(seed)
     training, validation = examples(1200), examples(400, seed=1)
-    mean, variance = feature_statistics(training.views[0][0], training.rows)
+    mean, variance = feature_statistics(training.views[0][0], training.rows[0])
     head = build_head(recipe, 8, mean, variance, policy="float32", training=True)
     steps = len(training) // recipe.batch_size * recipe.epochs
     decay = recipe.weight_decay
@@ -73,9 +73,10 @@ def test_statistics_are_those_of_the_rows_asked_for() -> None:
 
 
 def test_an_epoch_shows_every_example_once_and_mixes_the_views() -> None:
-    rows = np.arange(10, 110)
     plain = np.arange(200, dtype=np.float32)[:, None]
-    both = Examples(((plain,), (-plain,)), rows, np.arange(100))
+    # The second view holds fewer images, so an image has another row there.
+    rows = np.stack([np.arange(10, 110), np.arange(100)])
+    both = Examples(((plain,), (-plain[10:],)), rows, np.arange(100))
     chunks = list(training_chunks(both, 10, np.random.default_rng(0)))
     seen = np.concatenate([chunk.inputs[0].ravel() for chunk in chunks])
     labels = np.concatenate([chunk.labels.ravel() for chunk in chunks])
@@ -137,7 +138,7 @@ def test_a_sweep_keeps_the_decay_that_is_best_on_validation() -> None:
     )
     # Few and noisy: without regularisation the head learns them by heart.
     training, validation = examples(32), examples(400, seed=1)
-    statistics = feature_statistics(training.views[0][0], training.rows)
+    statistics = feature_statistics(training.views[0][0], training.rows[0])
     found = sweep_decay(recipe, training, validation, statistics, 8, "float32", Progress())
     assert len(set(found.accuracies)) > 1
     assert found.decay == DECAYS[found.accuracies.index(max(found.accuracies))]
@@ -164,7 +165,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
 def test_top5_counts_a_class_among_the_five_highest() -> None:
     probabilities = np.tile(np.linspace(1, 0, 8, dtype=np.float32), (3, 1))
     labels = np.array([0, 4, 5])
-    loss, top1, top5 = quality(probabilities, Examples(((),), np.arange(3), labels))
+    loss, top1, top5 = quality(probabilities, Examples(((),), np.arange(3)[None], labels))
     assert top1 == pytest.approx(1 / 3)
     assert top5 == pytest.approx(2 / 3)
     assert loss == pytest.approx(-np.log(probabilities[0, labels]).mean(), rel=1e-5)
@@ -173,5 +174,5 @@ def test_top5_counts_a_class_among_the_five_highest() -> None:
 def test_a_model_that_answers_the_same_for_all_is_right_about_one_class():
     labels = np.arange(10)
     same = np.full((10, 10), 0.1, np.float32)
-    _, top1, top5 = quality(same, Examples(((),), labels, labels))
+    _, top1, top5 = quality(same, Examples(((),), labels[None], labels))
     assert (top1, top5) == (0.1, 0.5)

@@ -57,9 +57,13 @@ def test_a_step_of_the_head_suits_the_number_of_images() -> None:
 def test_the_views_that_are_computed_are_those_asked_for() -> None:
     recipe = make_recipe(backbone="vgg16", augmentation=("crop", "flip"), test_views=True)
     assert recipe.answer_views == (None, "flip")
-    assert recipe.labelled_views == (None, "flip", "crop")
-    assert recipe.passes(100, 10) == 320
-    assert make_recipe(backbone="vgg16").passes(100, 10) == 110
+    assert recipe.training_views == (None, "crop", "flip")
+    assert recipe.validation_views == ()
+    assert recipe.passes(90, 10, 10) == 320
+    assert make_recipe(backbone="vgg16").passes(90, 10, 10) == 110
+    averaged = make_recipe(backbone="vgg16", test_views=True)
+    assert averaged.validation_views == ("flip",)
+    assert averaged.passes(90, 10, 10) == 130
 
 
 def test_an_unknown_preset_is_named() -> None:

@@ -72,7 +72,7 @@ def fit_head(
     recipe = make_recipe(backbone="mobilenet_v2", batch_size=64, seed=seed, **choices)
     keras.utils.set_random_seed(seed)
     training, validation = examples(1200), examples(400, seed=1)
-    statistics = feature_statistics(training.views[0][0], training.rows)
+    statistics = feature_statistics(training.views[0][0], training.rows[0])
     head = build_head(recipe, 8, *statistics, policy="mixed_bfloat16", training=True)
     steps = 18 * recipe.epochs
     optimizer = make_optimizer(recipe, peak=1e-2, decay=1e-2, steps=steps, warmup_steps=18)

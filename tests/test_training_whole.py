@@ -61,10 +61,11 @@ def saved_answers(trained: Trained, folder: Path, pictures: np.ndarray) -> np.nd
 @pytest.mark.parametrize(
     ("backbone", "choices"),
     [
-        ("mobilenet_v2", {}),
+        ("mobilenet_v2", {"pooled_layers": "spread", "test_views": True}),
         ("mobilenet_v2", {"augmentation": ("flip", "crop", "colour"), "test_views": True}),
         ("mobilenet_v2", {"fine_tune_blocks": 1, "fine_tune_epochs": 2}),
         ("vgg16", {"pooled_layers": "last", "head": "mlp", "hidden_units": 32}),
+        ("vgg16", {"pooled_layers": "spread", "fine_tune_blocks": 1, "fine_tune_epochs": 1}),
         ("resnet50", {"epochs": 0, "fine_tune_blocks": 1, "fine_tune_epochs": 1}),
     ],
 )
@@ -75,6 +76,7 @@ def test_the_saved_model_gives_the_run_s_own_test_probabilities(
     dataset = open_tiny(recipe)
     assert probabilities.shape == (len(dataset.test), 100)
     assert np.allclose(probabilities.sum(1), 1, atol=1e-4)
+    assert all(np.isfinite(quality["loss"]) for _, quality in heard.epochs)
     some = dataset.test[:64]
     answers = saved_answers(trained, tmp_path, dataset.images.read(some))
     assert np.abs(answers - probabilities[:64]).max() < 0.02

@@ -23,7 +23,11 @@ TORCH_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 # Mean of ImageNet's values in the order blue, green, red.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
-Pooled = Literal["last", "several"]
+Pooled = Literal["last", "several", "spread"]
+Statistic = Literal["mean", "deviation"]
+
+# Under the root of a variance: a root is infinitely steep at zero, where a dead channel is.
+_EPSILON = 1e-6
 
 
 def build_backbone(row: Backbone, weights: Weights, size: int) -> keras.Model:
@@ -76,13 +80,31 @@ def preprocessing_layers(row: Backbone) -> list[keras.layers.Layer]:
 
 
 def pooled_outputs(base: keras.Model, row: Backbone, which: Pooled) -> list[keras.KerasTensor]:
-    """Return the average pooled outputs (None, C) of the last layer, or of all pooled layers."""
-    return [_pooled(base, name) for name in pooled_names(row, which)]
+    """Return the pooled outputs (None, C), in the order of `pooled_names`."""
+    return [_pooled(base, *part) for part in _parts(row, which)]
 
 
 def pooled_names(row: Backbone, which: Pooled) -> tuple[str, ...]:
-    """Return the names of the layers that are pooled, from early to late."""
-    return row.pooled_layers if which == "several" else row.pooled_layers[-1:]
+    """Return what is pooled, from early to late, by name.
+
+    The average over the picture of the last layer, or of several; with `spread` also the standard
+    deviation over the picture of all but the last, whose few cells say little of it.
+    """
+    return tuple(
+        name if statistic == "mean" else f"{name} {statistic}"
+        for name, statistic in _parts(row, which)
+    )
+
+
+def _parts(row: Backbone, which: Pooled) -> list[tuple[str, Statistic]]:
+    *early, last = row.pooled_layers
+    parts: list[tuple[str, Statistic]] = []
+    if which != "last":
+        for name in early:
+            parts.append((name, "mean"))
+            if which == "spread":
+                parts.append((name, "deviation"))
+    return [*parts, (last, "mean")]
 
 
 def split_at(
@@ -100,20 +122,24 @@ def split_at(
         raise ValueError(f"{row.name} has {len(row.blocks)} blocks, not {blocks}.")
     order = [layer.name for layer in base.layers]
     boundary = row.blocks[blocks - 1]
-    names = pooled_names(row, which)
-    low = [name for name in names if order.index(name) <= order.index(boundary)]
+    parts = _parts(row, which)
+    low = [part for part in parts if order.index(part[0]) <= order.index(boundary)]
     return (
         base.get_layer(boundary).output,
-        [_pooled(base, name) for name in low],
-        [_pooled(base, name) for name in names[len(low) :]],
+        [_pooled(base, *part) for part in low],
+        [_pooled(base, *part) for part in parts[len(low) :]],
     )
 
 
-def _pooled(base: keras.Model, name: str) -> keras.KerasTensor:
+def _pooled(base: keras.Model, name: str, statistic: Statistic) -> keras.KerasTensor:
     import keras
 
+    output = base.get_layer(name).output
     # A mean in bfloat16 would lose digits that the sum over the picture had won.
-    return keras.layers.GlobalAveragePooling2D(dtype="float32")(base.get_layer(name).output)
+    if statistic == "mean":
+        return keras.layers.GlobalAveragePooling2D(dtype="float32")(output)
+    exact = keras.layers.Activation("linear", dtype="float32")(output)
+    return keras.ops.sqrt(keras.ops.var(exact, axis=(1, 2)) + _EPSILON)
 
 
 @contextmanager

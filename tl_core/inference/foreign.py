@@ -30,7 +30,7 @@ _KNOWN = {
     },
     "keras.src.applications.convnext": {"LayerScale"},
     "keras.src.models.functional": {"Functional"},
-    "keras.src.ops.numpy": {"Add", "Flip", "GetItem", "Multiply"},
+    "keras.src.ops.numpy": {"Add", "Flip", "GetItem", "Multiply", "Sqrt", "Var"},
     None: {"__ellipsis__", "__keras_tensor__", "__slice__"},
 }
 

@@ -1,8 +1,8 @@
 """The parts of a run put together: one model from raw pictures to probabilities."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tl_core.backbones.build import pooled_outputs, preprocessing_layers
+from tl_core.backbones.build import Pooled, pooled_outputs, preprocessing_layers
 from tl_core.backbones.table import Backbone
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def assemble(
     row: Backbone,
     base: "keras.Model",
-    pooled: Literal["last", "several"],
+    pooled: Pooled,
     head: "keras.Sequential",
     *,
     resolution: int,

@@ -16,8 +16,8 @@ _MOST_STEPS = 16
 class Examples:
     """Rows that a model can be trained on or asked about.
 
-    Each of `views` holds the model's inputs, arrays whose first axis is the row; `rows` are the
-    rows in use and `labels` the class of each of them, in the same order.
+    Each of `views` holds the model's inputs, arrays whose first axis is the row; `rows` (views×N)
+    are those in use in each of them and `labels` (N) the class of each, in the same order.
     """
 
     views: tuple[View, ...]
@@ -25,7 +25,7 @@ class Examples:
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.labels)
 
     @property
     def row_bytes(self) -> int:
@@ -34,7 +34,7 @@ class Examples:
 
     def gather(self, positions: NDArray[np.int64], view: NDArray[np.int64] | int) -> View:
         """Return the inputs at `positions`, each from the view named for it."""
-        rows = self.rows[positions]
+        rows = self.rows[view, positions]
         if isinstance(view, int):
             return tuple(a[rows] for a in self.views[view])
         parts = tuple(np.empty((len(rows), *a.shape[1:]), a.dtype) for a in self.views[0])

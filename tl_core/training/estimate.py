@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from tl_core.backbones.build import pooled_names
 from tl_core.backbones.table import backbone
+from tl_core.data.splits import VALIDATION_SHARE
 from tl_core.progress import Phase
 from tl_core.training import rates
 from tl_core.training.recipe import Recipe
@@ -45,7 +47,9 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     row = backbone(recipe.backbone)
     known = rates.recall()
     labelled = min(labelled, recipe.limit or labelled)
-    pool, tested = recipe.passes(labelled, 0), recipe.passes(0, test)
+    validation = round(VALIDATION_SHARE * labelled)
+    pool = recipe.passes(labelled - validation, validation, 0)
+    tested = recipe.passes(0, 0, test)
     images = pool + tested
     features_rate = known.get(rates.features_key(recipe))
     typical = _TYPICAL_FEATURES.get(row.name, 500) * (96 / recipe.size) ** 2
@@ -57,7 +61,7 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     if recipe.epochs:
         heads = 1 + len(DECAYS) * recipe.sweep
         phases["head"] = heads * labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
-    disk = images * len(row.pooled_layers) * 400 * _FEATURE_BYTES
+    disk = images * len(pooled_names(row, recipe.pooled_layers)) * 400 * _FEATURE_BYTES
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
     if recipe.fine_tune_blocks:
         rate = known.get(rates.fine_tune_key(recipe))

@@ -21,12 +21,13 @@ from tl_core.training import batches, rates
 from tl_core.training.batches import Examples
 from tl_core.training.recipe import Recipe, View
 
-Views = tuple[View | None, ...]
+# Views, each of the images at some positions.
+Parts = Sequence[tuple[View | None, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """Model inputs by view, rows in the order asked for, and what computed them.
+    """Model inputs by part, rows in the order asked for, and what computed them.
 
     `head` holds the features (N×D) that the head takes; `top` the activations (N×h×w×C) that
     enter the blocks to be fine-tuned and the features beside them, or nothing where none are.
@@ -51,34 +52,35 @@ class Inputs:
 
     @property
     def _passes(self) -> int:
-        labelled = len(self.dataset.train) + len(self.dataset.validation)
-        return self.recipe.passes(labelled, len(self.dataset.test))
+        data = self.dataset
+        return self.recipe.passes(len(data.train), len(data.validation), len(data.test))
 
-    def of(self, indices: NDArray[np.int64], views: Views, phase: Phase) -> Extracted:
-        """Return what the recipe trains on, of the images at `indices`, for each view.
+    def of(self, parts: Parts, phase: Phase) -> Extracted:
+        """Return what the recipe trains on, for each view of some images.
 
         Activations for which there is no room are computed whenever they are asked for, and the
         run says so.
         """
-        self.progress.begin(phase, len(indices) * len(views), "images")
+        self.progress.begin(phase, sum(len(indices) for _, indices in parts), "images")
         blocks = self.recipe.fine_tune_blocks
         if not blocks:
-            found = self._extract(indices, views, 0)
+            found = self._extract(parts, 0)
             return self._extracted(found, ())
         try:
-            found = self._extract(indices, views, blocks)
+            found = self._extract(parts, blocks)
         except DoesNotFit as error:
             self.progress.note(
                 f"{error} So the frozen part is passed again at every epoch, which is slower."
             )
-            found = self._extract(indices, views, 0)
-            return self._extracted(found, [self._passing(indices, view) for view in views])
+            found = self._extract(parts, 0)
+            return self._extracted(found, [self._passing(*part) for part in parts])
         return self._extracted(found, [features.activations for features in found])
 
-    def _extract(self, indices: NDArray[np.int64], views: Views, blocks: int) -> list[Features]:
+    def _extract(self, parts: Parts, blocks: int) -> list[Features]:
         recipe = self.recipe
-        found = []
-        for number, view in enumerate(views):
+        found: list[Features] = []
+        before = 0
+        for view, indices in parts:
             features = extract(
                 self.dataset,
                 indices,
@@ -92,16 +94,17 @@ class Inputs:
                 precision=recipe.precision,
                 seed=recipe.seed,
                 images=self._passes,
-                on_batch=self._counter(number * len(indices)),
+                on_batch=self._counter(before),
             )
             for note in features.notes:
                 self.progress.note(note)
             if not features.cached:
                 rates.remember(rates.features_key(recipe), features.computed, features.seconds)
             found.append(features)
+            before += len(indices)
         return found
 
-    def _passing(self, indices: NDArray[np.int64], view: View | None) -> Passing:
+    def _passing(self, view: View | None, indices: NDArray[np.int64]) -> Passing:
         recipe = self.recipe
         network = Network(
             self.row, self.weights, recipe.size, recipe.pooled_layers, recipe.fine_tune_blocks
@@ -124,8 +127,9 @@ class Inputs:
         )
 
     def in_order(self, views: tuple[batches.View, ...], indices: NDArray[np.int64]) -> Examples:
-        """Return examples for all of `indices`, for which `views` were computed."""
-        return Examples(views, np.arange(len(indices)), self.dataset.labels[indices])
+        """Return examples for all of `indices`, for which all `views` were computed."""
+        rows = np.tile(np.arange(len(indices)), (len(views), 1))
+        return Examples(views, rows, self.dataset.labels[indices])
 
     def _counter(self, offset: int) -> Callable[[int], None]:
         first: tuple[float, int] | None = None

@@ -12,7 +12,7 @@ from tl_core.progress import Progress
 from tl_core.training.arithmetic import head_policy
 from tl_core.training.batches import Examples, training_chunks
 from tl_core.training.head import build_head, feature_statistics
-from tl_core.training.inputs import Inputs, Views
+from tl_core.training.inputs import Inputs
 from tl_core.training.loop import Loop
 from tl_core.training.optimizers import make_optimizer
 from tl_core.training.recipe import Recipe
@@ -55,10 +55,10 @@ def label_study(
     row = backbone(recipe.backbone)
     weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
     inputs = Inputs(recipe, dataset, row, weights, progress)
-    views: Views = (None, *recipe.augmentation)
     pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
-    labelled = inputs.in_order(inputs.of(pool, views, "features").head, pool)
-    test = inputs.in_order(inputs.of(dataset.test, (None,), "test").head, dataset.test)
+    of_labelled = [(view, pool) for view in recipe.training_views]
+    labelled = inputs.in_order(inputs.of(of_labelled, "features").head, pool)
+    test = inputs.in_order(inputs.of([(None, dataset.test)], "test").head, dataset.test)
     rows = np.searchsorted(pool, dataset.train)
     largest = int(np.bincount(dataset.labels[dataset.train]).min())
     usable = [count for count in counts if count <= largest]
@@ -69,7 +69,7 @@ def label_study(
         for seed in range(seeds):
             keras.utils.set_random_seed(seed)
             chosen = first_of_each_class(labelled.labels, rows, count, seed)
-            part = replace(labelled, rows=chosen, labels=labelled.labels[chosen])
+            part = replace(labelled, rows=labelled.rows[:, chosen], labels=labelled.labels[chosen])
             accuracies.append(_accuracy(recipe, part, test, len(dataset.class_names), seed))
             progress.advance(number * seeds + seed + 1)
         points.append(LabelPoint(count, tuple(accuracies)))
@@ -89,7 +89,7 @@ def first_of_each_class(
 
 
 def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed: int) -> float:
-    mean, variance = feature_statistics(part.views[0][0], part.rows)
+    mean, variance = feature_statistics(part.views[0][0], part.rows[0])
     policy = head_policy(recipe)
     head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
     batch = recipe.head_batch(len(part))

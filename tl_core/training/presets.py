@@ -27,19 +27,20 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "frozen",
             "Frozen backbone",
-            "All labelled images, layers from early to late, a linear head: the best accuracy "
-            "for minutes.",
+            "All labelled images, layers from early to late and how far each varies over the "
+            "picture, a linear head: the best accuracy for minutes.",
         ),
         Preset(
             "mirrored",
             "Frozen, mirrored too",
-            "The frozen recipe on every image and its mirror image, in training and in each "
-            "answer: the most accuracy without fine-tuning, for twice the time.",
+            "The frozen recipe, each answer averaged over the picture and its mirror image: the "
+            "most accuracy without fine-tuning, but an answer takes twice as long.",
         ),
         Preset(
             "fine-tune",
             "Fine-tuned",
-            "The mirrored recipe, then the last blocks are trained too: slower, more accurate.",
+            "A head on layers from early to late, mirrored images too, then the last blocks are "
+            "trained with it: slower, more accurate.",
         ),
         Preset(
             "notebook",
@@ -63,10 +64,13 @@ def preset_choices(preset: str, backbone_name: str) -> dict[str, object]:
     choices: dict[str, object] = {"backbone": row.name, "preset": preset}
     if preset == "quick":
         return choices | {"limit": 10_000, "pooled_layers": "last"}
+    # Twice the features need twice the decay.
+    spread = {"pooled_layers": "spread", "weight_decay": 4.0}
     if preset == "frozen":
-        return choices
+        return choices | spread
     if preset == "mirrored":
-        return choices | {"augmentation": ("flip",), "test_views": True, "epochs": 20}
+        # Training on mirror images too would add nothing to what averaging over them brings.
+        return choices | spread | {"test_views": True}
     if preset == "fine-tune":
         return choices | {
             "augmentation": ("flip",),

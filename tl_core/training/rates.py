@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from tl_core import files
+from tl_core.backbones.build import pooled_names
 from tl_core.backbones.table import backbone
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
@@ -21,8 +22,8 @@ def features_key(recipe: Recipe) -> str:
 
 def head_key(recipe: Recipe) -> str:
     """Name the rate of head training, in images a second."""
-    layers = len(backbone(recipe.backbone).pooled_layers) if recipe.pooled_layers != "last" else 1
-    return f"head/{recipe.backbone}/{layers}/{recipe.head}/{recipe.hidden_units}"
+    parts = len(pooled_names(backbone(recipe.backbone), recipe.pooled_layers))
+    return f"head/{recipe.backbone}/{parts}/{recipe.head}/{recipe.hidden_units}"
 
 
 def fine_tune_key(recipe: Recipe) -> str:

@@ -32,9 +32,10 @@ class Recipe(BaseModel):
     input_size: Annotated[int, Field(ge=32, le=512)] | None = Field(
         None, description="Side in pixels of the picture the network sees; empty: the backbone's."
     )
-    pooled_layers: Literal["last", "several"] = Field(
+    pooled_layers: Literal["last", "several", "spread"] = Field(
         "several",
-        description="What the head sees: the network's last layer, or layers from early to late.",
+        description="What the head sees: the network's last layer, layers from early to late, or "
+        "of these also how far each varies over the picture.",
     )
     head: Literal["linear", "mlp"] = Field(
         "linear", description="One dense layer, or a hidden layer before it."
@@ -148,19 +149,27 @@ class Recipe(BaseModel):
         return (None, "flip") if self.test_views else (None,)
 
     @property
-    def labelled_views(self) -> tuple[View | None, ...]:
-        """The views of the labelled images that are computed: for answers, then for training."""
-        extra = tuple(view for view in self.augmentation if view not in self.answer_views)
-        return (*self.answer_views, *extra)
+    def training_views(self) -> tuple[View | None, ...]:
+        """The views that are trained on."""
+        return (None, *self.augmentation)
+
+    @property
+    def validation_views(self) -> tuple[View | None, ...]:
+        """The views that answers are averaged over and nothing is trained on."""
+        return tuple(view for view in self.answer_views if view not in self.training_views)
 
     def head_batch(self, images: int) -> int:
         """Return the images a training step of the head, `images` being there to train on."""
         automatic = min(max(images // 40, 16), 1024)
         return min(self.batch_size or automatic, images)
 
-    def passes(self, labelled: int, test: int) -> int:
+    def passes(self, train: int, validation: int, test: int) -> int:
         """Return how many pictures pass the frozen backbone in all."""
-        return labelled * len(self.labelled_views) + test * len(self.answer_views)
+        return (
+            (train + validation) * len(self.training_views)
+            + validation * len(self.validation_views)
+            + test * len(self.answer_views)
+        )
 
 
 def make_recipe(**choices: object) -> Recipe:

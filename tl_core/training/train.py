@@ -29,11 +29,11 @@ from tl_core.training.checkpoint import (
 from tl_core.training.fine_tune import trainable_top
 from tl_core.training.fit import Keep, fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
-from tl_core.training.inputs import Extracted, Inputs, Views
+from tl_core.training.inputs import Extracted, Inputs
 from tl_core.training.loop import Loop
 from tl_core.training.mixing import Mixing
 from tl_core.training.optimizers import make_optimizer
-from tl_core.training.recipe import Recipe
+from tl_core.training.recipe import Recipe, View
 from tl_core.training.sweep import sweep_decay
 
 if TYPE_CHECKING:
@@ -105,7 +105,12 @@ class _Run:
         self.source = f"{dataset.fingerprint} {self.weights.identity}"
         self.checkpoint = checkpoint
         self.saved = self.load()
-        self.pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
+        pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
+        validation = np.sort(dataset.validation)
+        self.parts = [
+            *((view, pool) for view in recipe.training_views),
+            *((view, validation) for view in recipe.validation_views),
+        ]
         self.classes = len(dataset.class_names)
 
     def load(self) -> Saved | None:
@@ -145,7 +150,7 @@ class _Run:
     def train(self) -> Trained:
         import keras
 
-        extracted = self.inputs.of(self.pool, self.recipe.labelled_views, "features")
+        extracted = self.inputs.of(self.parts, "features")
         self.cached_features = extracted.cached
         if self.saved:
             self.cached_features = self.saved.reached.cached_features
@@ -155,7 +160,7 @@ class _Run:
         training, validation = self.split(extracted.head)
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
-        mean, variance = feature_statistics(training.views[0][0], training.rows)
+        mean, variance = feature_statistics(training.views[0][0], training.rows[0])
         decay = self.decay(training, validation, (mean, variance))
         head = self.head(mean, variance, head_policy(self.recipe), training=True)
         fitted, loop = self.fit_head(head, training, validation, decay)
@@ -177,7 +182,8 @@ class _Run:
         )
 
         def answer(indices: NDArray[np.int64], phase: Phase) -> NDArray[np.float32]:
-            found = self.inputs.of(indices, self.recipe.answer_views, phase)
+            parts = [(view, indices) for view in self.recipe.answer_views]
+            found = self.inputs.of(parts, phase)
             views = taken(loop, found.top) if found.top else found.head
             return self.mean_of_views(loop, self.inputs.in_order(views, indices))
 
@@ -321,17 +327,21 @@ class _Run:
         return fitted, loop, validation
 
     def split(self, views: tuple[batches.View, ...]) -> tuple[Examples, Examples]:
-        """Return training and validation examples; the rows of `views` follow the pool."""
-        by_view = dict(zip(self.recipe.labelled_views, views, strict=True))
+        """Return training and validation examples; `views` are those of `parts`."""
+        computed = {
+            view: (arrays, positions)
+            for arrays, (view, positions) in zip(views, self.parts, strict=True)
+        }
 
-        def part(indices: NDArray[np.int64], chosen: Views) -> Examples:
-            rows = np.searchsorted(self.pool, indices)
+        def part(indices: NDArray[np.int64], chosen: tuple[View | None, ...]) -> Examples:
             return Examples(
-                tuple(by_view[view] for view in chosen), rows, self.dataset.labels[indices]
+                tuple(computed[view][0] for view in chosen),
+                np.stack([np.searchsorted(computed[view][1], indices) for view in chosen]),
+                self.dataset.labels[indices],
             )
 
         return (
-            part(self.dataset.train, (None, *self.recipe.augmentation)),
+            part(self.dataset.train, self.recipe.training_views),
             part(self.dataset.validation, self.recipe.answer_views),
         )
 
