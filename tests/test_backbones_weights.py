@@ -84,6 +84,16 @@ def test_a_damaged_and_a_foreign_file_are_named(folder: Path) -> None:
         build_backbone(row, find_weights(row, "imagenet", 96), 32)
 
 
+def test_a_weights_folder_that_is_gone_is_named(folder: Path) -> None:
+    folder.rmdir()
+    row = backbone("vgg16")
+    with pytest.raises(TransferLabError, match="not a folder; correct it or unset it") as error:
+        find_weights(row, "imagenet", 96)
+    assert str(folder) in str(error.value)
+    found = report(row)
+    assert not found.found and str(folder) in found.to_do
+
+
 def test_a_file_in_keras_cache_is_checked_before_keras_sees_it(tmp_path: Path) -> None:
     row = backbone("resnet50")
     path = tmp_path / "keras" / "models" / row.weights_file

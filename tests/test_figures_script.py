@@ -3,9 +3,11 @@
 import gzip
 from importlib.resources import files
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pages.parts import plotly_script as script_on_page
 from pages.parts.plotly_script import address, route
 from tl_core.figures.script import plotly_script, plotly_version, version_of
 
@@ -35,3 +37,11 @@ def test_a_browser_may_keep_it_and_gets_it_compressed() -> None:
     plain = _asked("identity")
     assert "content-encoding" not in plain.headers
     assert plain.body == plotly_script()
+
+
+def test_under_a_path_of_its_own_the_server_gives_it_out_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_root = address()
+    monkeypatch.setattr(script_on_page.st, "get_option", {"server.baseUrlPath": "/lab/"}.get)
+    assert address() == route().path == f"/lab{at_root}"
