@@ -66,6 +66,12 @@ def test_the_views_that_are_computed_are_those_asked_for() -> None:
     assert averaged.passes(90, 10, 10) == 130
 
 
+def test_the_frozen_preset_takes_deviations_of_light_networks_alone() -> None:
+    for name, row in BACKBONES.items():
+        recipe = make_recipe(**preset_choices("frozen", name))
+        assert (recipe.pooled_layers == "spread") is not row.dense
+
+
 def test_an_unknown_preset_is_named() -> None:
     with pytest.raises(TransferLabError, match="no preset 'slow'"):
         preset_choices("slow", "vgg16")
