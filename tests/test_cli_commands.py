@@ -11,6 +11,7 @@ from run_folders import write_run
 from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
+from tl_core.cli.output import print_facts, print_table
 from tl_core.cli.recipe_options import takes_recipe
 from tl_core.compare import Comparison, compare
 from tl_core.runs import queue
@@ -34,6 +35,14 @@ def tl(*arguments: str, code: int = 0):
 
 def as_json(*arguments: str):
     return json.loads(tl(*arguments, "--json").stdout)
+
+
+def test_a_terminal_obeys_nothing_that_stands_in_a_name(capsys):
+    print_table(["file"], [["\x1b[2J\x1b]0;mine\x07.png"]])
+    print_facts([("class", "\x9b31mred")])
+    printed = capsys.readouterr().out
+    assert r"\x1b[2J\x1b]0;mine\x07.png" in printed and r"\x9b31mred" in printed
+    assert not {"\x1b", "\x07", "\x9b"} & set(printed)
 
 
 def test_help_is_quick_and_loads_no_network_library():
