@@ -28,7 +28,7 @@ from tl_core.evaluation.confusion import (
 from tl_core.evaluation.document import Evaluation
 from tl_core.evaluation.mistakes import Gallery
 from tl_core.evaluation.pareto import COSTS, pareto_front
-from tl_core.evaluation.ranking import checked_labels, checked_probabilities, checked_runs
+from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 from tl_core.evaluation.reference import notebook
 from tl_core.evaluation.seeds import SeedGroup, seed_groups
 from tl_core.evaluation.significance import compare_pairs, verdict_matrix
@@ -52,7 +52,7 @@ class _Tested:
     run: Run
     outcome: Outcome
     evaluation: Evaluation
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
     labels: NDArray[np.int64]
 
 
@@ -91,7 +91,7 @@ def _compared(
     rivals: list[_Tested], groups: list[SeedGroup], left_out: list[LeftOut]
 ) -> Comparison:
     labels = rivals[0].labels
-    probabilities = checked_runs([found.probabilities for found in rivals])
+    probabilities = [found.probabilities for found in rivals]
     gallery = Gallery(probabilities, labels)
     answers = np.stack([values.argmax(axis=1) for values in probabilities])
     right = answers == labels
@@ -160,26 +160,22 @@ def _read(run: Run) -> _Tested:
     outcome, evaluation = run.outcome, run.evaluation
     assert outcome is not None
     assert evaluation is not None
-    _check(outcome, evaluation, probabilities, labels)
-    return _Tested(run, outcome, evaluation, probabilities, labels)
+    # Checked again by each figure that is made of them, which takes less time in this precision.
+    checked = checked_probabilities(probabilities)
+    checked_labels(labels, *checked.shape)
+    _check(outcome, evaluation, classes=checked.shape[1])
+    return _Tested(run, outcome, evaluation, checked, labels)
 
 
-def _check(
-    outcome: Outcome,
-    evaluation: Evaluation,
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-) -> None:
+def _check(outcome: Outcome, evaluation: Evaluation, classes: int) -> None:
     """Raise TransferLabError where what is stored of a run does not fit together."""
-    values = checked_probabilities(probabilities)
-    checked_labels(labels, *values.shape)
     names = outcome.dataset.class_names
     coarse = tuple(found.name for found in evaluation.superclasses)
     fits = (
         tuple(found.name for found in evaluation.classes) == names
         and coarse == (outcome.dataset.coarse_names if coarse else ())
         and {len(row) for row in evaluation.confusion} == {len(evaluation.confusion)}
-        and len(evaluation.confusion) == len(names) == values.shape[1]
+        and len(evaluation.confusion) == len(names) == classes
     )
     if not fits:
         raise TransferLabError(
