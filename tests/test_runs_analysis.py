@@ -45,7 +45,7 @@ def test_it_is_what_evaluation_says_of_the_stored_answers():
     )
     assert found.coverage == coverage_curve(probabilities, labels)
     assert [(point.epoch, point.seconds) for point in found.curve] == [(1, 1), (2, 2)]
-    assert [point.val_loss for point in found.curve] == [2, 1]
+    assert [point.val_loss for point in found.curve] == [2.5, 1.25]
 
 
 def test_it_is_made_once_and_stored_with_the_run(made):
