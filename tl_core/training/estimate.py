@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tl_core import processor
 from tl_core.backbones.build import pooled_names
 from tl_core.backbones.table import backbone
 from tl_core.data.splits import VALIDATION_SHARE
@@ -10,7 +11,8 @@ from tl_core.training import rates
 from tl_core.training.recipe import Recipe
 from tl_core.training.sweep import DECAYS
 
-# Images a second at 96 pixels on two server cores, where this machine has no figure of its own.
+# Images a second at 96 pixels on two server cores that multiply bfloat16, where this machine has no
+# figure of its own.
 _TYPICAL_FEATURES = {
     "resnet50": 800,
     "vgg16": 350,
@@ -20,6 +22,7 @@ _TYPICAL_FEATURES = {
     "densenet121": 500,
     "convnext_tiny": 300,
 }
+_SLOWER_IN_FLOAT32 = 3.0
 _TYPICAL_HEAD = 45_000.0
 # What training the last blocks does of the images that a frozen pass does in the same time.
 _TYPICAL_TRAINING = 0.25
@@ -53,8 +56,8 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     images = pool + tested
     features_rate = known.get(rates.features_key(recipe))
     typical = _TYPICAL_FEATURES.get(row.name, 500) * (96 / recipe.size) ** 2
-    if recipe.precision == "float32":
-        typical /= 3
+    if recipe.precision == "float32" or not processor.multiplies_bfloat16():
+        typical /= _SLOWER_IN_FLOAT32
     speed = features_rate or typical
     head_rate = known.get(rates.head_key(recipe))
     phases: dict[Phase, float] = {"data": _DATA_SECONDS, "features": pool / speed}
