@@ -20,6 +20,7 @@ from tl_core.cli.output import (
     share,
     size,
 )
+from tl_core.cli.quiet import start_tensorflow
 from tl_core.runs import queue
 from tl_core.runs.bin import binned, total
 from tl_core.runs.recorded import find_run
@@ -58,6 +59,7 @@ def measure(run: RunName) -> None:
     # It brings TensorFlow with it, which the other commands of this file do without.
     from tl_core.runs.measuring import measure_again
 
+    start_tensorflow()
     found = measure_again(get_run(run))
     out().print(
         f"{found.ms_per_image:.1f} ms an image (95th percentile {found.ms_per_image_p95:.1f} ms), "
