@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tl_core.backbones.build import Pooled
 from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
 
@@ -32,7 +33,7 @@ class Recipe(BaseModel):
     input_size: Annotated[int, Field(ge=32, le=512)] | None = Field(
         None, description="Side in pixels of the picture the network sees; empty: the backbone's."
     )
-    pooled_layers: Literal["last", "several", "spread"] = Field(
+    pooled_layers: Pooled = Field(
         "several",
         description="What the head sees: the network's last layer, layers from early to late, or "
         "of these also how far each varies over the picture.",
