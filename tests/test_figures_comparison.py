@@ -192,3 +192,19 @@ def test_axes_say_what_they_measure(name):
     figure = FIGURES[name](False)
     assert figure.layout.xaxis.title.text
     assert figure.layout.yaxis.title.text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_axis_makes_the_browser_draw_twice(name):
+    layout = FIGURES[name](False).layout
+    assert layout.xaxis.automargin is False
+    assert layout.yaxis.automargin is False
+
+
+def test_the_names_of_rows_have_room():
+    def room(name):
+        return verdict_table([name], ()).layout.margin.l
+
+    assert room("r") < room("a longer name") < room("漢字漢字漢字漢字漢")
+    # '&lt;' is one character on the screen.
+    assert room("a <b") == room("a xb")

@@ -10,8 +10,8 @@ from tl_core.evaluation.document import Proportion
 from tl_core.evaluation.reference import NOTEBOOK
 from tl_core.figures.look import blank, colour_of, inks, percent, plain
 
-# Pixels for the axis's numbers and its name below the plot, and for its first number's beginning.
-_AXIS, _HALF_NUMBER = 46, 20
+# Pixels for the beginning of the first number of the axis below.
+_HALF_NUMBER = 20
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,9 @@ def bar_value(place: int, end: float, text: str, colour: str) -> dict[str, Any]:
 
 
 def hide_rows(figure: go.Figure, rows: int) -> None:
-    """Let row 0 stand on top and leave the vertical axis without ticks.
-
-    Left of the plot then stands half a number at most, and below it one line of them and the
-    axis's name.
-    """
+    """Let row 0 stand on top and leave the vertical axis without ticks, and so without room."""
     figure.update_yaxes(range=[rows - 0.6, -0.85], showticklabels=False, showgrid=False)
-    # Where Plotly has to find the margins by itself, it draws every axis twice.
-    figure.update_layout(xaxis_automargin=False, yaxis_automargin=False)
-    if figure.layout.xaxis.title.text:
-        figure.update_layout(margin_l=_HALF_NUMBER, margin_b=_AXIS)
+    if figure.layout.xaxis.visible is False:
+        figure.update_layout(margin_l=8, margin_b=8)
+    else:
+        figure.update_layout(margin_l=_HALF_NUMBER)

@@ -1,6 +1,8 @@
 """Tables drawn as coloured cells."""
 
+import html
 from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 import plotly.graph_objects as go
 
@@ -8,6 +10,9 @@ from tl_core.figures.look import colour_scale, inks, plain, wrapped
 
 # So many columns still have room for their number on a phone.
 FEW = 8
+
+# Pixels of a character of the rows' names, in the wider of the fonts that may be there.
+_CHARACTER = 6.5
 
 
 def draw_cells(
@@ -57,19 +62,30 @@ def label_cells(figure: go.Figure, rows: Sequence[str], columns: Sequence[str]) 
         tickfont={"size": 11},
         side="top",
         showgrid=False,
-        # The margin below says it, and Plotly would draw every axis twice to find out.
-        automargin=False,
     )
+    titles = [wrapped(row, 20) if few else shortened(row) for row in rows]
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[wrapped(row, 20) if few else shortened(row) for row in rows],
+        ticktext=titles,
         tickfont={"size": 11},
         autorange="reversed",
         showgrid=False,
     )
     lines = max((name.count("<br>") + 1 for name in names), default=1)
     longest = max((len(name) for name in names), default=1)
-    figure.update_layout(margin={"t": 70 + 15 * lines if few else 76 + 7 * longest})
+    figure.update_layout(
+        margin={
+            "t": 70 + 15 * lines if few else 76 + 7 * longest,
+            "l": 14 + _CHARACTER * max((_width(title) for title in titles), default=0),
+            "b": 8,
+        }
+    )
+
+
+def _width(title: str) -> int:
+    """Return the characters of the longest line as it is shown; a wide one counts as two."""
+    lines = [html.unescape(line) for line in title.split("<br>")]
+    return max(sum(1 + (east_asian_width(letter) in "WF") for letter in line) for line in lines)
 
 
 def shortened(text: str, width: int = 18) -> str:

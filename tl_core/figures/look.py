@@ -29,6 +29,10 @@ SYMBOLS = (
 _SLATE_ON_LIGHT = ("#f4f6f8", "#c9d5e0", "#94aec4", "#7396b3")
 _SLATE_ON_DARK = ("#18201f", "#24343f", "#2f4a5e", "#3a627f")
 
+# Pixels that an axis takes beside the plot: its numbers, and its name. They are given, because
+# Plotly draws every axis twice where it has to find them by itself.
+_NUMBERS_BELOW, _NUMBERS_LEFT, _AXIS_NAME = 24, 36, 22
+
 
 @dataclass(frozen=True)
 class Inks:
@@ -118,7 +122,7 @@ def blank(
         "gridcolor": colours.grid,
         "linecolor": colours.grid,
         "zeroline": False,
-        "automargin": True,
+        "automargin": False,
         "tickfont": {"color": colours.quiet, "size": 12},
     }
     axis_title = {"font": {"color": colours.quiet, "size": 12}, "standoff": 8}
@@ -128,7 +132,12 @@ def blank(
             "template": "none",
             "height": height,
             "autosize": True,
-            "margin": {"l": 8, "r": 12, "t": 62 if note else 44, "b": 8},
+            "margin": {
+                "l": 8 + _NUMBERS_LEFT + (_AXIS_NAME if y else 0),
+                "r": 12,
+                "t": 62 if note else 44,
+                "b": _NUMBERS_BELOW + (_AXIS_NAME if x else 0),
+            },
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": FONT, "size": 13, "color": colours.text},
@@ -150,9 +159,11 @@ def blank(
                 "orientation": "h",
                 "x": 0,
                 "xanchor": "left",
-                "y": 0,
-                "yref": "container",
-                "yanchor": "bottom",
+                # A share of the plot's height, which leaves room for the axis above the legend.
+                # Bound to the figure's lower edge, it would not count what the axis takes.
+                "y": -0.2,
+                "yanchor": "top",
+                "tracegroupgap": 0,
                 "font": {"size": 12, "color": colours.text},
                 "bgcolor": "rgba(0,0,0,0)",
             },
