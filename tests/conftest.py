@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from browser_fixture import browser as browser
 from fake_worker import journal as journal
+from run_archives import sent as sent
 
 REAL_VARIABLES = ("TL_DATA_DIR", "TL_WEIGHTS_DIR")
 
