@@ -52,7 +52,7 @@ def plain_keras(
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(pictures[:128], labels[:128], batch_size=64, verbose=0)
+    model.fit(pictures[:512], labels[:512], batch_size=64, verbose=0)
     parts = []
     for part in np.array_split(np.arange(len(pictures)), 4):
         started = time.perf_counter()
@@ -112,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("backbones", nargs="+")
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--slice", type=int, default=2048)
+    parser.add_argument("--slice", type=int, default=8192)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     from tl_core.backbones import backbone
