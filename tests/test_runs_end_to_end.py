@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.data import open_dataset
+from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.runs import measuring
+from tl_core.runs.memory import memory
 from tl_core.runs.queue import stop
 from tl_core.runs.store import Run, get_run
 from tl_core.training.arithmetic import ONEDNN
@@ -108,6 +110,12 @@ def test_an_answer_s_cost_is_measured_apart_without_the_training_s_kernels(run, 
     assert found.model_bytes == run.model_path.stat().st_size
     assert found.agreement == run.outcome.saved_model_agreement
     assert 0 < found.ms_per_image <= found.ms_per_image_p95
+
+
+def test_the_process_that_measures_gets_what_the_run_leaves_of_the_limit(run, monkeypatch):
+    monkeypatch.setenv("TL_MEMORY_LIMIT", str((memory() + 3e8) / 1e9))
+    with pytest.raises(TransferLabError, match=r"leaves \(0\.[23] of .* resume it"):
+        measuring.measure_apart(run)
 
 
 def test_the_folder_holds_every_document_and_they_agree(run):

@@ -20,11 +20,17 @@ from tl_core.progress import Progress
 from tl_core.runs.cost import Measured, measure
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.machine import machine, versions
+from tl_core.runs.memory import bounded, memory
 from tl_core.runs.store import OUTCOME, Run
+from tl_core.settings import settings
 from tl_core.training.arithmetic import ONEDNN
 from tl_core.training.data import open_data
 
 _IMAGES = 256
+
+# How the process that times says that it would have held more memory than it may, and the bytes
+# it is told when nothing is left: a limit of none would be refused.
+_TOO_MUCH, _LEAST_LEFT = 75, 1_000_000
 
 
 def measure_model(run: Run, dataset: Dataset, probabilities: NDArray[np.float32]) -> Measured:
@@ -41,11 +47,25 @@ def measure_model(run: Run, dataset: Dataset, probabilities: NDArray[np.float32]
 def measure_apart(run: Run) -> Measured:
     """Time the saved model of `run` in a process of its own, as every other run's is timed.
 
-    This process trains with other kernels than answers are given with.
+    This process trains with other kernels than answers are given with. What it holds itself of
+    `TL_MEMORY_LIMIT` the other may not have.
+
+    Raises:
+        TransferLabError: the other process needed more memory than that.
     """
     environment = {name: value for name, value in os.environ.items() if name != ONEDNN}
+    limit = settings().memory_bytes
+    if limit is not None:
+        left = max(limit - memory(), _LEAST_LEFT)
+        environment["TL_MEMORY_LIMIT"] = str(left / 1e9)
     command = [sys.executable, "-m", "tl_core.runs.measuring", str(run.folder)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    if limit is not None and done.returncode == _TOO_MUCH:
+        raise TransferLabError(
+            f"Timing the answers took more memory than TL_MEMORY_LIMIT leaves ({left / 1e9:.1f} "
+            f"of {limit / 1e9:g} GB); raise the limit and resume it."
+        )
+    done.check_returncode()
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -88,8 +108,9 @@ def measure_again(run: Run) -> Measured:
 
 def _main(folder: Path) -> None:
     run = Run(folder.name, folder)
-    dataset = open_data(run.recipe, Progress())
-    print(json.dumps(asdict(measure_model(run, dataset, run.predictions()[0]))))
+    with bounded(settings().memory_bytes, lambda used, limit: os._exit(_TOO_MUCH)):
+        dataset = open_data(run.recipe, Progress())
+        print(json.dumps(asdict(measure_model(run, dataset, run.predictions()[0]))))
 
 
 if __name__ == "__main__":
