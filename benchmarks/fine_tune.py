@@ -70,7 +70,7 @@ def plain(recipe, dataset) -> dict:
     from tl_core.backbones import backbone
     from tl_core.backbones.build import build_backbone, preprocessing_layers
     from tl_core.backbones.weights import find_weights
-    from tl_core.training.optimizers import make_optimizer
+    from tl_core.training.optimizers import fine_tuning_optimizer, make_optimizer
 
     keras.utils.set_random_seed(recipe.seed)
     row, size = backbone(recipe.backbone), recipe.size
@@ -106,14 +106,7 @@ def plain(recipe, dataset) -> dict:
         layer.trainable = number >= first and not isinstance(layer, keras.layers.BatchNormalization)
     model = keras.Sequential([before, backbone_model, head])
     batch = recipe.fine_tune_batch_size
-    steps = max(len(pictures) // batch, 1) * recipe.fine_tune_epochs
-    optimizer = make_optimizer(
-        recipe,
-        peak=recipe.fine_tune_rate,
-        decay=recipe.fine_tune_weight_decay,
-        steps=steps,
-    )
-    model.compile(optimizer, loss)
+    model.compile(fine_tuning_optimizer(recipe, len(pictures)), loss)
     seconds: list[float] = []
 
     class Timer(keras.callbacks.Callback):

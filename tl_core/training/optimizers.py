@@ -43,3 +43,17 @@ def make_optimizer(
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def fine_tuning_optimizer(recipe: Recipe, images: int) -> Any:
+    """Return the optimiser that trains the top blocks on `images` images an epoch."""
+    steps = max(images // recipe.fine_tune_batch_size, 1)
+    return make_optimizer(
+        recipe,
+        peak=recipe.fine_tune_rate,
+        decay=recipe.fine_tune_weight_decay,
+        steps=steps * recipe.fine_tune_epochs,
+        # Adam's first steps are as long as its last whatever the gradient is, which would
+        # throw away what the blocks know.
+        warmup_steps=steps // 2,
+    )

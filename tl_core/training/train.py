@@ -32,7 +32,7 @@ from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs
 from tl_core.training.loop import Loop
 from tl_core.training.mixing import Mixing
-from tl_core.training.optimizers import make_optimizer
+from tl_core.training.optimizers import fine_tuning_optimizer, make_optimizer
 from tl_core.training.recipe import Recipe, View
 from tl_core.training.sweep import sweep_decay
 
@@ -287,16 +287,7 @@ class _Run:
         recipe = self.recipe
         policy = top_policy(self.row, recipe)
         tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
-        steps = max(len(self.dataset.train) // recipe.fine_tune_batch_size, 1)
-        optimizer = make_optimizer(
-            recipe,
-            peak=recipe.fine_tune_rate,
-            decay=recipe.fine_tune_weight_decay,
-            steps=steps * recipe.fine_tune_epochs,
-            # Adam's first steps are as long as its last whatever the gradient is, which would
-            # throw away what the blocks know.
-            warmup_steps=steps // 2,
-        )
+        optimizer = fine_tuning_optimizer(recipe, len(self.dataset.train))
         mixing = Mixing(recipe.fine_tune_mixup, recipe.fine_tune_shift, recipe.seed)
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes, mixing)
         training, validation = self.split(taken(loop, extracted.top))
