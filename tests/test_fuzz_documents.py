@@ -343,3 +343,17 @@ def test_a_folder_that_cannot_be_written_can_still_be_read(
     assert [run.problem for run in list_runs()] == [None]
     with pytest.raises(TransferLabError, match=r"Read-only|read-only|writable"):
         submit(make_recipe(backbone="vgg16", dataset="demo"))
+
+
+@pytest.mark.parametrize("superclasses", [0, 2])
+def test_a_run_that_lost_the_name_of_a_class_is_read_or_said_to_be_damaged(
+    superclasses: int, own_folders: Path
+) -> None:
+    run = write_run(superclasses=superclasses)
+    path = run.folder / "outcome.json"
+    outcome = json.loads(path.read_text())
+    outcome["dataset"]["class_names"].pop()
+    path.write_text(json.dumps(outcome))
+    (found,) = list_runs()
+    assert ("superclasses do not fit" in (found.problem or "")) == bool(superclasses)
+    _read(found)

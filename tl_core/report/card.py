@@ -124,7 +124,6 @@ def _recipe(recipe: Recipe) -> str:
 
 def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
     ordered = sorted((row for row in evaluation.classes if row.support), key=lambda r: r.accuracy)
-    names = outcome.dataset.class_names
     parts = [
         "## Figures\n\nOn the test set, with 95 % Wilson intervals.\n\n"
         + _table(
@@ -142,11 +141,12 @@ def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
         "Easiest classes: "
         + _listed(f"{row.name} {100 * row.accuracy:.0f} %" for row in ordered[: -_SHOWN - 1 : -1]),
     ]
-    confused = _confused(evaluation, names)
+    confused = _confused(evaluation)
     return "\n\n".join(parts + ([f"Most confused: {confused}"] if confused else []))
 
 
-def _confused(evaluation: Evaluation, names: tuple[str, ...]) -> str:
+def _confused(evaluation: Evaluation) -> str:
+    names = [row.name for row in evaluation.classes]
     pairs = most_confused(np.array(evaluation.confusion, dtype=np.int64), _SHOWN)
     return _listed(f"{names[p.label]} called {names[p.answer]} ({p.count}×)" for p in pairs)
 

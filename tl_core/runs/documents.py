@@ -1,9 +1,9 @@
 """The documents of a run folder, as they are stored."""
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tl_core.evaluation.document import Cost, Figures
 from tl_core.progress import Phase
@@ -146,6 +146,16 @@ class DatasetInfo(_Document):
     validation: int
     test: int
     skipped: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _superclasses_fit(self) -> Self:
+        of_class = self.coarse_of_class
+        if of_class is not None and (
+            len(of_class) != len(self.class_names)
+            or any(not 0 <= place < len(self.coarse_names) for place in of_class)
+        ):
+            raise ValueError("the superclasses do not fit the classes")
+        return self
 
 
 class Outcome(_Document):
