@@ -95,16 +95,22 @@ def test_an_answer_s_cost_can_be_measured_again_and_nothing_else_changes(run):
     path.write_text(json.dumps(before | {"cost": cost}))
 
 
-def test_an_answer_s_cost_is_measured_apart_without_the_training_s_kernels(run, monkeypatch):
-    monkeypatch.setenv(ONEDNN, "not for answers")
-    asked = []
+@pytest.fixture
+def asked(monkeypatch) -> list[dict[str, str]]:
+    """Return the environments of the processes that are asked to measure."""
+    environments: list[dict[str, str]] = []
     start = subprocess.run
 
     def listened(command, **options):
-        asked.append(options["env"])
+        environments.append(options["env"])
         return start(command, **options)
 
     monkeypatch.setattr(measuring.subprocess, "run", listened)
+    return environments
+
+
+def test_an_answer_s_cost_is_measured_apart_without_the_training_s_kernels(run, asked, monkeypatch):
+    monkeypatch.setenv(ONEDNN, "not for answers")
     found = measuring.measure_apart(run)
     assert [ONEDNN in environment for environment in asked] == [False]
     assert found.model_bytes == run.model_path.stat().st_size
@@ -112,10 +118,11 @@ def test_an_answer_s_cost_is_measured_apart_without_the_training_s_kernels(run, 
     assert 0 < found.ms_per_image <= found.ms_per_image_p95
 
 
-def test_the_process_that_measures_gets_what_the_run_leaves_of_the_limit(run, monkeypatch):
+def test_the_process_that_measures_gets_what_the_run_leaves_of_the_limit(run, asked, monkeypatch):
     monkeypatch.setenv("TL_MEMORY_LIMIT", str((memory() + 3e8) / 1e9))
     with pytest.raises(TransferLabError, match=r"leaves \(0\.[23] of .* resume it"):
         measuring.measure_apart(run)
+    assert [0.2 < float(environment["TL_MEMORY_LIMIT"]) < 0.31 for environment in asked] == [True]
 
 
 def test_the_folder_holds_every_document_and_they_agree(run):
