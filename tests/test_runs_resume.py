@@ -45,7 +45,7 @@ def test_a_run_stopped_and_one_killed_go_on_in_their_folders_to_the_same_end(jou
     stopped = wait_for(run, "stopped")
     assert not list(folder.glob(".reserve"))
     assert queue.resume(stopped).status.state in ("queued", "running")
-    running = wait_for_epochs(wait_for(run, "running"), len(epochs(stopped)) + 5)
+    running = wait_for_epochs(wait_for(run, "running"), len(epochs(stopped)) + 25)
     os.kill(running.status.pid or 0, signal.SIGKILL)
     killed = wait_for(run, "interrupted", seconds=5)
     (folder / ".writing-1234-status.json").touch()
@@ -56,8 +56,8 @@ def test_a_run_stopped_and_one_killed_go_on_in_their_folders_to_the_same_end(jou
     assert times == sorted(times)
     assert [line.step for line in ended.metrics()] == sorted(line.step for line in ended.metrics())
     assert ended.folder == folder and [one.id for one in list_runs()] == [run.id]
-    # 60 epochs of 0.02 s and more, whatever was lost between.
-    assert 1.2 <= ended.status.seconds["head"] <= times[-1]
+    # 60 epochs of 0.02 s and more; SIGKILL may take the quarter of a second since the last status.
+    assert 1.2 - 0.25 <= ended.status.seconds["head"] <= times[-1]
     left = {path.name for path in folder.iterdir()}
     assert left <= {
         *("recipe.json", "status.json", "environment.json", "metrics.jsonl", "log.txt"),
