@@ -125,6 +125,7 @@ class _WrongEngine(OpenVinoEngine):
 
 
 def test_a_wrong_engine_is_caught_and_keras_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
     monkeypatch.setattr(compiling, "OpenVinoEngine", _WrongEngine)
     dataset, row = pictures_dataset(40), backbone("mobilenet_v2")
     indices = np.arange(40)
@@ -181,6 +182,7 @@ def test_the_fastest_engine_is_timed_once_and_remembered(
 
     monkeypatch.setattr(compiling, "_rate", rate)
     monkeypatch.setattr(processor, "has_gpu", lambda: False)
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
     first = compile_network(network, pictures[:4], "openvino", "auto")
     # bfloat16 is faster by 1 %, which is not worth its rounding.
     assert first.plan == F32
@@ -191,6 +193,11 @@ def test_the_fastest_engine_is_timed_once_and_remembered(
 
 def test_candidates_follow_the_choices_and_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "has_gpu", lambda: False)
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: False)
+    assert candidates("auto", "auto") == [F32, SAFE]
+    assert candidates("openvino", "auto") == [F32]
+    assert candidates("auto", "bfloat16") == [BF16]
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
     assert candidates("auto", "auto") == [BF16, F32, SAFE]
     assert candidates("auto", "bfloat16") == [BF16]
     assert candidates("auto", "int8") == [INT8]
@@ -200,8 +207,9 @@ def test_candidates_follow_the_choices_and_the_machine(monkeypatch: pytest.Monke
     assert candidates("openvino", "auto") == [BF16, F32]
 
 
+@pytest.mark.parametrize("plans", [["bf16", "f32"], ["f32"]])
 def test_integers_are_tried_for_many_pictures_and_chosen_where_they_pay(
-    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray
+    monkeypatch: pytest.MonkeyPatch, network: Network, pictures: np.ndarray, plans: list[str]
 ) -> None:
     made: list[object] = []
 
@@ -211,12 +219,14 @@ def test_integers_are_tried_for_many_pictures_and_chosen_where_they_pay(
 
     clock = iter(np.arange(0, 1000, 25.0))
     rates = {"f32": 100.0, "bf16": 200.0, "int8": 400.0}
-    asked = iter(["bf16", "f32", "bf16", "f32", "int8"])
+    asked = iter([*plans, *plans, "int8"])
+    best = BF16 if "bf16" in plans else F32
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: "bf16" in plans)
     monkeypatch.setattr(compiling, "quantised", quantised)
     monkeypatch.setattr(compiling, "_rate", lambda *_: rates[next(asked)])
     monkeypatch.setattr(compiling.time, "perf_counter", lambda: next(clock))
     few = compile_network(network, pictures[:4], "openvino", "auto", images=90)
-    assert few.plan == BF16
+    assert few.plan == best
     assert not made
     assert compiling.known_plan(network, "openvino", "auto", MANY) is None
     many = compile_network(network, pictures[:4], "openvino", "auto", images=MANY)
@@ -224,7 +234,7 @@ def test_integers_are_tried_for_many_pictures_and_chosen_where_they_pay(
     assert [len(c) for c in made] == [32]
     assert compiling.known_plan(network, "openvino", "auto", MANY) == INT8
     # Making it ready takes 25 s: 90 pictures are done sooner without.
-    assert compiling.known_plan(network, "openvino", "auto", 90) == BF16
+    assert compiling.known_plan(network, "openvino", "auto", 90) == best
 
 
 def test_a_wrong_integer_network_is_passed_over(

@@ -63,6 +63,7 @@ def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
 
     On a processor, Keras is tried beside OpenVINO in float32 only: in bfloat16 it needs a second
     network, and was never more than a tenth faster than OpenVINO. Integers are OpenVINO's alone.
+    Where bfloat16 is computed in float32 it gains nothing, and is left out unless it is named.
     """
     if precision == "int8":
         return [INT8]
@@ -72,6 +73,8 @@ def candidates(engine: EngineChoice, precision: PrecisionChoice) -> list[Plan]:
     precisions: tuple[Literal["bfloat16", "float32"], ...] = ("bfloat16", "float32")
     if precision != "auto":
         precisions = (precision,)
+    elif not processor.multiplies_bfloat16():
+        precisions = ("float32",)
     plans = [Plan(e, p) for e in engines for p in precisions]
     slow = Plan("keras", "bfloat16")
     if engine == "auto" and not processor.has_gpu():
@@ -84,14 +87,20 @@ def known_plan(
 ) -> Plan | None:
     """Return the plan for so many images, if there is one choice or this machine remembers it."""
     plans = candidates(engine, precision)
-    if len(plans) == 1:
+    if len(plans) == 1 and not _may_be_int8(engine, precision):
         return plans[0]
     paces = {
         plan: pace
         for plan, pace in memory.recall_paces(network, engine, precision).items()
         if memory.recall_wrong(network, plan) is None
     }
-    if not paces or (INT8 not in paces and _try_int8(network, plans, paces, images)):
+    if not paces:
+        return None
+    if (
+        INT8 not in paces
+        and _may_be_int8(engine, precision)
+        and _worth_int8(network, paces, images)
+    ):
         return None
     return _fastest(paces, images)
 
@@ -120,7 +129,6 @@ def compile_network(
     if known is not None:
         found = bench.compile(known)
         return bench.compiled(known, found) if found else bench.compiled(SAFE, bench.keras)
-    plans = candidates(engine, precision)
     compiled: dict[Plan, Engine] = {}
     paces: dict[Plan, memory.Pace] = {}
 
@@ -132,11 +140,11 @@ def compile_network(
             compiled[plan] = found
             paces[plan] = memory.Pace(round(_rate(found, pictures), 1), round(setup, 1))
 
-    for plan in plans:
+    for plan in candidates(engine, precision):
         consider(plan)
     if not paces:
         return bench.compiled(SAFE, bench.keras)
-    if _try_int8(network, plans, paces, images):
+    if _may_be_int8(engine, precision) and _worth_int8(network, paces, images):
         consider(INT8)
     memory.remember_paces(network, engine, precision, paces)
     fastest = _fastest(paces, images)
@@ -147,14 +155,14 @@ def _fastest(paces: Mapping[Plan, memory.Pace], images: int) -> Plan:
     return min(paces, key=lambda plan: paces[plan].seconds(images) * _WORTH[plan.precision])
 
 
-def _try_int8(
-    network: Network, plans: list[Plan], paces: Mapping[Plan, memory.Pace], images: int
-) -> bool:
+def _may_be_int8(engine: EngineChoice, precision: PrecisionChoice) -> bool:
+    return engine in ("auto", "openvino") and precision == "auto"
+
+
+def _worth_int8(network: Network, paces: Mapping[Plan, memory.Pace], images: int) -> bool:
     """Whether an integer network, not among the plans measured, should be made and timed."""
     return (
-        {plan.engine for plan in plans} >= {"openvino"}
-        and {plan.precision for plan in plans} >= {"bfloat16", "float32"}
-        and min(pace.seconds(images) for pace in paces.values()) > _SECONDS_FOR_INT8
+        min(pace.seconds(images) for pace in paces.values()) > _SECONDS_FOR_INT8
         and memory.recall_wrong(network, INT8) is None
     )
 
