@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from tl_core.errors import TransferLabError
 
+_PIECE = 1 << 20
+
 
 @dataclass(frozen=True)
 class Member:
@@ -35,8 +37,9 @@ def archive_members(path: Path) -> Iterator[Member]:
             that leads outside the archive.
     """
     with _readable(path):
-        # "r|*" goes front to back once, which is the only fast way through an .xz.
-        archive = tarfile.open(path, "r|*")  # noqa: SIM115 - closed by the next statement
+        # "r|*" goes front to back once, which is the only fast way through an .xz. In large pieces,
+        # because another thread that computes makes this one wait after each.
+        archive = tarfile.open(path, "r|*", bufsize=_PIECE)  # noqa: SIM115 - closed below
     with archive:
         while True:
             with _readable(path):

@@ -30,6 +30,8 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         Stopped: a stop was asked for.
     """
     recipe = run.recipe
+    other_kernels = choose_kernels(recipe)
+    importing = prepare()
     reporter.begin("data", 1, "data set")
     dataset = open_data(recipe, reporter)
     if dataset.skipped:
@@ -43,8 +45,7 @@ def train_and_test(run: Run, reporter: Reporter) -> None:
         },
     )
     reporter.start()
-    other_kernels = choose_kernels(recipe)
-    prepare()
+    importing.join()
     trained = train(recipe, dataset, reporter, Checkpoint(run.folder / CHECKPOINT))
     probabilities = trained.answer(dataset.test, "test")
     labels = dataset.labels[dataset.test]

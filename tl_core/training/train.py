@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,9 +66,13 @@ class Trained:
     answer: Callable[[NDArray[np.int64], Phase], NDArray[np.float32]]
 
 
-def prepare() -> None:
-    """Import what training needs, which takes seconds that belong to no phase of a run."""
-    import keras  # noqa: F401
+def prepare() -> Thread:
+    """Begin to import what training needs, which takes seconds, beside what the caller does."""
+    # A daemon, so that a run that is stopped meanwhile need not wait for it. Should the import
+    # fail, it does so again, and is heard, where it is needed.
+    importing = Thread(target=import_module, args=("keras",), daemon=True)
+    importing.start()
+    return importing
 
 
 def train(
