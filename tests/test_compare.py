@@ -1,5 +1,6 @@
 """A comparison's figures, each held against scikit-learn or a computation by hand."""
 
+import shutil
 from math import comb
 
 import numpy as np
@@ -193,6 +194,12 @@ def test_labels_that_differ_on_the_same_images_are_refused(three):
     np.savez(path, **(arrays | {"labels": (arrays["labels"] + 1) % 10}))
     with pytest.raises(TransferLabError, match="stored labels differ"):
         compare(three)
+
+
+def test_answers_that_were_replaced_are_read_again(three):
+    assert all(pair.same < 1 for pair in compare(three).agreement)
+    shutil.copyfile(three[2].folder / "predictions.npz", three[0].folder / "predictions.npz")
+    assert [pair.same == 1 for pair in compare(three).agreement].count(True) == 1
 
 
 def test_seeds_of_one_recipe_are_one_result_and_no_rivals(three):

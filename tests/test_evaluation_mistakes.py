@@ -70,8 +70,8 @@ def test_confident_mistakes_come_surest_first():
 
 def test_images_of_one_confused_pair():
     gallery = Gallery([FIRST, SECOND], LABELS)
-    assert positions(gallery.of_pair(0, label=2, answer=0)) == [2, 5]
-    assert positions(gallery.of_pair(1, label=2, answer=0)) == []
+    assert gallery.of_pair(0, label=2, answer=0) == (2, 5)
+    assert gallery.of_pair(1, label=2, answer=0) == ()
 
 
 def test_a_single_run_and_a_single_image():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ from tl_core.runs.analysis import analysis
 from tl_core.runs.documents import Outcome
 from tl_core.runs.labels import stored_study
 from tl_core.runs.names import run_title
-from tl_core.runs.store import Run
+from tl_core.runs.store import PREDICTIONS, Run
 
 _PICTURES_OF_A_PAIR = 6
 
@@ -93,8 +94,7 @@ def _compared(
     labels = rivals[0].labels
     probabilities = [found.probabilities for found in rivals]
     gallery = Gallery(probabilities, labels)
-    answers = np.stack([values.argmax(axis=1) for values in probabilities])
-    right = answers == labels
+    right = gallery.answers == labels
     pairs = compare_pairs(right)
     evaluations = [found.evaluation for found in rivals]
     data = rivals[0].outcome.dataset
@@ -126,7 +126,7 @@ def _compared(
         superclasses=_superclasses(evaluations),
         classes=class_table(evaluations),
         hardest=gallery.hardest(),
-        agreement=agreements(answers),
+        agreement=agreements(gallery.answers),
         together=together(probabilities, labels) if len(rivals) > 1 else None,
     )
 
@@ -156,15 +156,26 @@ def _select(runs: Sequence[Run]) -> tuple[list[_Tested], list[LeftOut]]:
 
 
 def _read(run: Run) -> _Tested:
-    probabilities, labels = run.predictions()
     outcome, evaluation = run.outcome, run.evaluation
     assert outcome is not None
     assert evaluation is not None
+    path = run.folder / PREDICTIONS
+    probabilities, labels = _answers(run, path.stat().st_mtime_ns if path.exists() else 0)
+    _check(outcome, evaluation, classes=probabilities.shape[1])
+    return _Tested(run, outcome, evaluation, probabilities, labels)
+
+
+# Who takes a run away, or adds one, compares the others again. Each may hold 8 MB.
+@lru_cache(maxsize=12)
+def _answers(run: Run, changed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the run's probabilities and labels for the test set, `changed` at that time."""
+    probabilities, labels = run.predictions()
     # Checked again by each figure that is made of them, which takes less time in this precision.
     checked = checked_probabilities(probabilities)
     checked_labels(labels, *checked.shape)
-    _check(outcome, evaluation, classes=checked.shape[1])
-    return _Tested(run, outcome, evaluation, checked, labels)
+    for array in (checked, labels):
+        array.flags.writeable = False
+    return checked, labels
 
 
 def _check(outcome: Outcome, evaluation: Evaluation, classes: int) -> None:
@@ -241,18 +252,16 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         confusion=evaluation.confusion,
         superclass_confusion=coarse,
         most_confused=tuple(
-            ShownPair(**dict(pair), positions=_positions(gallery, place, pair.label, pair.answer))
+            ShownPair(
+                **dict(pair),
+                positions=gallery.of_pair(place, pair.label, pair.answer, _PICTURES_OF_A_PAIR),
+            )
             for pair in most_confused(matrix)
         ),
         most_confused_superclasses=confused,
         only_right=gallery.only_right(place),
         confident_mistakes=gallery.confident_mistakes(place),
     )
-
-
-def _positions(gallery: Gallery, place: int, label: int, answer: int) -> tuple[int, ...]:
-    shown = gallery.of_pair(place, label, answer, _PICTURES_OF_A_PAIR)
-    return tuple(exhibit.position for exhibit in shown)
 
 
 def _costs(rivals: Sequence[_Tested]) -> dict[str, Costs]:

@@ -27,7 +27,10 @@ class Exhibit(Document):
 
 
 class Gallery:
-    """The answers of several runs to one test set, asked for the images that tell most."""
+    """The answers of several runs to one test set, asked for the images that tell most.
+
+    `answers` (runs×N) is the class that each run gives each image.
+    """
 
     def __init__(self, probabilities: Sequence[ArrayLike], labels: ArrayLike) -> None:
         """Take each run's N×C probabilities and the N labels.
@@ -39,10 +42,10 @@ class Gallery:
         checked = checked_runs(probabilities)
         self._labels = checked_labels(labels, *checked[0].shape)
         images = np.arange(len(self._labels))
-        self._answers = np.stack([values.argmax(axis=1) for values in checked])
+        self.answers = np.stack([values.argmax(axis=1) for values in checked])
         self._confidence = np.stack([values.max(axis=1) for values in checked])
         self._own = np.stack([values[images, self._labels] for values in checked])
-        self._right = self._answers == self._labels
+        self._right = self.answers == self._labels
 
     def hardest(self, count: int = 24) -> tuple[Exhibit, ...]:
         """Return the images whose right class got the smallest probability, averaged over runs.
@@ -68,17 +71,20 @@ class Gallery:
         order = np.argsort(-self._confidence[run, wrong], kind="stable")
         return self._exhibits(wrong[order][:count])
 
-    def of_pair(self, run: int, label: int, answer: int, count: int = 24) -> tuple[Exhibit, ...]:
-        """Return the images of class `label` that run number `run` calls `answer`, surest first."""
+    def of_pair(self, run: int, label: int, answer: int, count: int = 24) -> tuple[int, ...]:
+        """Return where images of class `label` stand that run number `run` calls `answer`.
+
+        They are places in the test set, the surest answer first.
+        """
         self._require(run)
-        found = np.flatnonzero((self._labels == label) & (self._answers[run] == answer))
+        found = np.flatnonzero((self._labels == label) & (self.answers[run] == answer))
         order = np.argsort(-self._confidence[run, found], kind="stable")
-        return self._exhibits(found[order][:count])
+        return tuple(found[order][:count].tolist())
 
     def _require(self, run: int) -> None:
-        if not 0 <= run < len(self._answers):
+        if not 0 <= run < len(self.answers):
             raise TransferLabError(
-                f"There is no run number {run}; expected 0 to {len(self._answers) - 1}."
+                f"There is no run number {run}; expected 0 to {len(self.answers) - 1}."
             )
 
     def _exhibits(self, positions: NDArray[np.int64]) -> tuple[Exhibit, ...]:
@@ -88,11 +94,11 @@ class Gallery:
                 label=int(self._labels[position]),
                 answers=tuple(
                     Answer(
-                        answer=int(self._answers[run, position]),
+                        answer=int(self.answers[run, position]),
                         confidence=float(self._confidence[run, position]),
                         chance_of_label=float(self._own[run, position]),
                     )
-                    for run in range(len(self._answers))
+                    for run in range(len(self.answers))
                 ),
             )
             for position in positions
