@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tl_core.cli import follow
 from tl_core.cli.commands import app
-from tl_core.runs import queue
+from tl_core.runs import queue, standing
 from tl_core.runs.locks import queue_lock
 from tl_core.runs.store import get_run, list_runs
 from tl_core.training.recipe import make_recipe
@@ -124,7 +124,7 @@ def test_who_follows_is_told_how_many_runs_come_before_in_the_queue_s_order(own_
         write_run(f"run-{number}", state="queued", created=created)
         run = get_run(f"run-{number}")
         with queue_lock():
-            queue.write_status(run, place=number + 1, held=number == 0)
+            standing.write_status(run, place=number + 1, held=number == 0)
     write_run("at-work", state="running", created=9.0)
     said = [follow._sentence(get_run(f"run-{number}")) for number in range(3)]
     assert said == [

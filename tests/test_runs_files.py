@@ -10,7 +10,7 @@ from run_folders import write_run
 
 from tl_core.files import remove_unfinished
 from tl_core.runs.locks import queue_lock
-from tl_core.runs.queue import write_status
+from tl_core.runs.standing import write_status
 from tl_core.runs.store import get_run
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.errors import TransferLabError
-from tl_core.runs import dispatcher, order, queue, reserve
+from tl_core.runs import dispatcher, order, queue, reserve, standing
 from tl_core.runs.locks import queue_lock, take, worker_lock
 from tl_core.runs.store import get_run, waiting_runs
 from tl_core.runs.worker import work_on
@@ -179,5 +179,5 @@ def test_a_run_that_ended_after_it_was_read_is_not_taken_for_interrupted():
     status = read.status.model_copy(update={"state": "finished"})
     (read.folder / "status.json").write_text(status.model_dump_json())
     with queue_lock():
-        assert queue.bury(read)
+        assert standing.bury(read)
     assert get_run(read.id).status.state == "finished"

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.errors import TransferLabError
-from tl_core.runs import dispatcher, locks, queue, reserve
+from tl_core.runs import dispatcher, locks, queue, reserve, standing
 from tl_core.runs.environment import environment_of
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
@@ -127,13 +127,13 @@ def test_a_worker_that_failed_and_was_followed_at_once_is_no_failed_start(own_fo
     ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
     ended.wait()
     with dispatcher.queue_lock():
-        queue.write_status(run, state="queued", pid=ended.pid, held=True)
+        standing.write_status(run, state="queued", pid=ended.pid, held=True)
     moved = dispatcher._Dispatcher(("true",))
     moved._children.append(dispatcher._Child(run, ended, 0))
     moved.step()
     assert get_run(run.id).status.state == "queued"
     with dispatcher.queue_lock():
-        queue.write_status(run, pid=None)
+        standing.write_status(run, pid=None)
     moved._children.append(dispatcher._Child(run, ended, 0))
     moved.step()
     assert get_run(run.id).status.code == "no-worker"
@@ -231,7 +231,7 @@ def test_training_that_begins_anew_counts_anew(own_folders):
     run = write_run(state="running")
     report(run, 1, 5).end("stopped", "Stopped.", None)
     with dispatcher.queue_lock():
-        queue.write_status(run, seconds={"features": 1000.0, "head": 1000.0, "test": 1000.0})
+        standing.write_status(run, seconds={"features": 1000.0, "head": 1000.0, "test": 1000.0})
     again = report(get_run(run.id), 1, 1)
     assert epochs(run) == [1]
     assert again.seconds["head"] < 500

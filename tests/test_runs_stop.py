@@ -11,7 +11,7 @@ from fake_worker import children
 from run_folders import write_run
 from test_runs_queue import recipe, wait_for
 
-from tl_core.runs import dispatcher, queue
+from tl_core.runs import dispatcher, queue, standing
 from tl_core.runs.locks import queue_lock
 
 
@@ -29,7 +29,7 @@ def test_a_stop_counts_from_when_it_was_asked_for_and_not_from_when_a_dispatcher
         assert worker.stdout is not None
         assert worker.stdout.readline() == "taken\n"
         with queue_lock():
-            queue.write_status(run, pid=worker.pid)
+            standing.write_status(run, pid=worker.pid)
             request = run.folder / "stop-requested"
             request.touch()
             os.utime(request, (time.time() - age,) * 2)

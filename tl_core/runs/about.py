@@ -8,7 +8,7 @@ from tl_core.errors import TransferLabError
 from tl_core.files import write_text
 from tl_core.runs.documents import About
 from tl_core.runs.locks import queue_lock
-from tl_core.runs.queue import again
+from tl_core.runs.standing import again
 from tl_core.runs.store import ABOUT, Run
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tl_core.errors import TransferLabError
 from tl_core.runs.locks import is_held, queue_lock, worker_lock
-from tl_core.runs.queue import BIN, DELETING, again, bury, remove, write_status
+from tl_core.runs.queue import BIN, DELETING, remove
+from tl_core.runs.standing import again, bury, write_status
 from tl_core.runs.store import Run, folders_in, matching, the_one
 from tl_core.settings import settings
 

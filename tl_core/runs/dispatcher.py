@@ -22,7 +22,8 @@ from tl_core.runs.documents import State
 from tl_core.runs.environment import environment_of
 from tl_core.runs.locks import dispatcher_lock, is_held, queue_lock, take, worker_lock
 from tl_core.runs.memory import oom_kills
-from tl_core.runs.queue import bury, record_end, sweep, tidy
+from tl_core.runs.queue import sweep
+from tl_core.runs.standing import bury, record_end, tidy
 from tl_core.runs.store import LOG, STOP_REQUEST, Run, list_runs, waiting_runs
 from tl_core.settings import settings
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from tl_core.errors import TransferLabError
 from tl_core.runs.locks import queue_lock
-from tl_core.runs.queue import again, changing, ensure_dispatcher, write_status
+from tl_core.runs.queue import ensure_dispatcher
+from tl_core.runs.standing import again, changing, write_status
 from tl_core.runs.store import Run, waiting_runs
 
 Move = Literal["first", "up", "down", "last"]

@@ -15,8 +15,8 @@ from tl_core.runs import reserve
 from tl_core.runs.documents import State
 from tl_core.runs.locks import queue_lock, take, worker_lock
 from tl_core.runs.memory import bounded
-from tl_core.runs.queue import OUT_OF_MEMORY, tidy, write_status
 from tl_core.runs.reporter import Reporter
+from tl_core.runs.standing import OUT_OF_MEMORY, tidy, write_status
 from tl_core.runs.store import CHECKPOINT, LOG, Run
 from tl_core.settings import settings
 
