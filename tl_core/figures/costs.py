@@ -9,7 +9,16 @@ from tl_core.backbones.table import BACKBONES
 from tl_core.evaluation.document import Proportion
 from tl_core.evaluation.pareto import CostKind, pareto_front
 from tl_core.evaluation.reference import NOTEBOOK, Reference
-from tl_core.figures.look import blank, colour_of, inks, percent, plain, styles
+from tl_core.figures.look import (
+    Across,
+    blank,
+    colour_of,
+    draw_across,
+    inks,
+    percent,
+    plain,
+    styles,
+)
 
 # Costs further apart than this are drawn on a logarithmic axis.
 _WIDE = 6.0
@@ -100,17 +109,20 @@ def _draw_front(figure: go.Figure, points: Sequence[CostPoint], dark: bool) -> N
 
 
 def _draw_references(figure: go.Figure, references: Sequence[Reference], dark: bool) -> None:
-    for place, reference in enumerate(references):
-        figure.add_hline(
-            y=reference.top1,
+    lines = [
+        Across(
+            "y",
+            reference.top1,
             line={"color": colour_of(reference.backbone, dark), "dash": "dot", "width": 1.5},
-            annotation={
+            note={
                 "text": f"notebook: {BACKBONES[reference.backbone].title} "
                 f"{percent(reference.top1)}",
-                "x": 1,
                 "xanchor": "right",
                 # The lowest is named below its line, since the next may be close above.
                 "yanchor": "bottom" if place else "top",
                 "font": {"size": 11, "color": inks(dark).quiet},
             },
         )
+        for place, reference in enumerate(references)
+    ]
+    draw_across(figure, lines)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from tl_core.figures.look import Style, blank, inks, percent, plain, styles
+from tl_core.figures.look import Across, Style, blank, draw_across, inks, percent, plain, styles
 from tl_core.progress import PHASE_TITLES, Phase
 
 # A running epoch reports several times a second; more points than this cannot be told apart.
@@ -65,8 +65,11 @@ def training_curves(
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     figure.update_xaxes(rangemode="tozero", tickformat=",~g")
-    for number, (run, style) in enumerate(zip(runs, _styles(runs, dark), strict=True)):
+    drawn = list(zip(runs, _styles(runs, dark), strict=True))
+    for number, (run, style) in enumerate(drawn):
         _draw(figure, run, style, str(number), metric, x, dark)
+    begun = [_begin_of_fine_tuning(run, style, x) for run, style in drawn]
+    draw_across(figure, [line for line in begun if line])
     return figure
 
 
@@ -122,24 +125,23 @@ def _draw(
                 text=[f"{_words(run, point, 'validation', metric, f'val_{metric}')}<br>kept"],
                 hovertemplate="%{text}<extra></extra>",
             )
-    _mark_fine_tuning(figure, run, style, x)
 
 
-def _mark_fine_tuning(
-    figure: go.Figure, run: CurveData, style: Style, x: Literal["epoch", "minutes"]
-) -> None:
+def _begin_of_fine_tuning(
+    run: CurveData, style: Style, x: Literal["epoch", "minutes"]
+) -> Across | None:
     before = [point for point in run.points if point.phase == "head"]
     if not before or not any(point.phase == "fine-tune" for point in run.points):
-        return
-    figure.add_vline(
-        x=_position(before[-1], x),
+        return None
+    return Across(
+        "x",
+        _position(before[-1], x),
         line={"color": style.colour, "dash": "dot", "width": 1.5},
-        annotation={
+        note={
             "text": "fine-tuning",
             "textangle": -90,
             "xanchor": "right",
             "yanchor": "top",
-            "y": 1,
             "font": {"size": 11, "color": style.colour},
         },
     )

@@ -5,6 +5,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import plotly.graph_objects as go
 
@@ -101,6 +102,33 @@ def wrapped(text: str, width: int) -> str:
 def percent(share: float) -> str:
     """Return a share of 0..1 as text, '65.3 %'."""
     return f"{100 * share:.1f} %"
+
+
+@dataclass(frozen=True)
+class Across:
+    """A line across the whole plot at one `value` of one axis, and what is written at its end."""
+
+    axis: Literal["x", "y"]
+    value: float
+    line: dict[str, object]
+    note: dict[str, object]
+
+
+def draw_across(figure: go.Figure, lines: Sequence[Across]) -> None:
+    """Draw all of a figure's lines at once, which Plotly's own way takes 20 ms each for."""
+    shapes, notes = [], []
+    for one in lines:
+        along = "x" if one.axis == "y" else "y"
+        places = {f"{one.axis}ref": one.axis, f"{along}ref": f"{along} domain"}
+        ends = {
+            f"{one.axis}0": one.value,
+            f"{one.axis}1": one.value,
+            f"{along}0": 0,
+            f"{along}1": 1,
+        }
+        shapes.append({"type": "line", **places, **ends, "line": one.line})
+        notes.append({**places, one.axis: one.value, along: 1, "showarrow": False, **one.note})
+    figure.update_layout(shapes=shapes, annotations=notes)
 
 
 def blank(
