@@ -65,6 +65,14 @@ def test_the_dispatcher_leaves_when_nothing_is_left(journal):
     wait_for(queue.submit(recipe(1)), "finished")
 
 
+def test_a_second_dispatcher_leaves_at_once_and_takes_nothing(journal):
+    run, waiting = queue.submit(recipe(FOREVER)), queue.submit(recipe())
+    wait_for(run, "running")
+    subprocess.run(queue._DISPATCHER, timeout=20, check=True)
+    assert get_run(waiting.id).status.state == "queued"
+    assert journal() == [["begin", run.id]]
+
+
 def test_a_waiting_run_stops_at_once_and_is_never_taken(journal):
     first, second = queue.submit(recipe(FOREVER)), queue.submit(recipe())
     assert queue.stop(second).status.state == "stopped"

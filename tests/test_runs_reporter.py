@@ -117,6 +117,24 @@ def test_seconds_add_up_also_for_a_phase_taken_up_again(run):
     reporter.end("finished", None, None)
 
 
+def test_seconds_and_lines_go_on_where_the_clock_is_set_back(run, monkeypatch):
+    reporter = Reporter(run)
+    reporter.expect({"head": 0.2}, {"head": 1})
+    reporter.begin("head", 2, "images")
+    now = time.time()
+    for epoch in (1, 2):
+        monkeypatch.setattr(time, "time", lambda hours=epoch: now - 3600 * hours)
+        time.sleep(0.1)
+        reporter.advance(epoch, loss=1.0)
+        reporter.epoch(epoch, loss=1.0)
+    reporter.end("finished", None, None)
+    assert 0.2 <= get_run(run.id).status.seconds["head"] < 10
+    times = [line.time for line in run.metrics()]
+    assert times == sorted(times)
+    assert 0.2 <= times[-1] < 10
+    assert all(0 <= (line.seconds_left or 0) < 10 for line in run.metrics())
+
+
 def test_a_note_is_kept_once(run):
     reporter = Reporter(run)
     reporter.note("The slow engine was taken.")
