@@ -1,7 +1,7 @@
 """Real workers killed with SIGKILL at seeded moments of every phase, resumed, and compared.
 
-Six kills, one in each phase; `TL_FAULT_KILLS=20 pytest -s tests/test_runs_faults.py` does more and
-prints where each one struck.
+Six kills, one in each phase; `TL_FAULT_KILLS=20 TL_FAULT_STOPS=6 pytest -s
+tests/test_runs_faults.py` does more, asks for stops too, and prints where each one struck.
 """
 
 import os
@@ -22,6 +22,7 @@ from tl_core.runs.summary import summary
 from tl_core.training.recipe import make_recipe
 
 KILLS = int(os.environ.get("TL_FAULT_KILLS", "6"))
+STOPS = int(os.environ.get("TL_FAULT_STOPS", "0"))
 PATIENCE = 600
 
 # Several shards of features, several epochs of both kinds, and dropout.
@@ -79,11 +80,9 @@ def wait_for(run: Run, state: State, seconds: float) -> Run:
 
 def strike(run: Run, phase: Phase, rng: np.random.Generator) -> tuple[str, float]:
     """Kill the worker, and half of the time the dispatcher too; return when in the run it was."""
-    run = look(run, phase)
-    time.sleep(rng.uniform(0, SECONDS[phase]))
-    run = get_run(run.id)
+    run = _at_a_moment_of(run, phase, rng)
     pid = run.status.pid
-    assert run.status.state == "running" and pid is not None, run.status
+    assert pid is not None, run.status
     if rng.random() < 0.5:
         for process in queue._started:
             process.kill()
@@ -92,6 +91,23 @@ def strike(run: Run, phase: Phase, rng: np.random.Generator) -> tuple[str, float
     killed = time.monotonic()
     struck = wait_for(run, "interrupted", 5)
     return struck.status.phase or "start", time.monotonic() - killed
+
+
+def ask_to_stop(run: Run, phase: Phase, rng: np.random.Generator) -> tuple[str, float]:
+    """Stop the run as a user does; return when in the run it was and how long it took."""
+    run = _at_a_moment_of(run, phase, rng)
+    asked = time.monotonic()
+    queue.stop(run)
+    stopped = wait_for(run, "stopped", 5)
+    return stopped.status.phase or "start", time.monotonic() - asked
+
+
+def _at_a_moment_of(run: Run, phase: Phase, rng: np.random.Generator) -> Run:
+    run = look(run, phase)
+    time.sleep(rng.uniform(0, SECONDS[phase]))
+    run = get_run(run.id)
+    assert run.status.state == "running", run.status
+    return run
 
 
 def curve(run: Run) -> list[dict]:
@@ -113,14 +129,21 @@ def test_a_run_killed_in_every_phase_ends_as_one_that_never_was(
     monkeypatch.setenv("TL_ARTIFACTS_DIR", str(tmp_path / "broken"))
     rng = np.random.default_rng(KILLS)
     # What is done is not done again, so that each phase can only be met before the next.
-    phases = sorted((PHASES[number % len(PHASES)] for number in range(KILLS)), key=PHASES.index)
+    planned = sorted(
+        (
+            (PHASES[number % len(PHASES)], act)
+            for act, count in ((strike, KILLS), (ask_to_stop, STOPS))
+            for number in range(count)
+        ),
+        key=lambda one: PHASES.index(one[0]),
+    )
     run = queue.submit(RECIPE)
     moments = []
-    for phase in phases:
-        struck, seen = strike(run, phase, rng)
+    for phase, act in planned:
+        struck, seconds = act(run, phase, rng)
         moments.append(struck)
         kept = len(curve(get_run(run.id)))
-        print(f"killed in {struck}, after {kept} epochs; seen after {seen:.1f} s", flush=True)
+        print(f"{act.__name__} in {struck}, {kept} epochs: {seconds:.1f} s", flush=True)
         queue.resume(get_run(run.id))
     ended = wait_for(run, "finished", PATIENCE)
     assert set(moments) >= {"data", "features", "fine-tune"} and len(set(moments)) >= 5
