@@ -6,19 +6,30 @@ from playwright.sync_api import Page
 
 _SCRIPT = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
-_SETTLED = """() =>
-  !document.querySelector("[data-stale=true]") &&
-  document.getAnimations().every(animation =>
-    animation.playState !== "running" ||
-    animation.effect?.getComputedTiming().endTime === Infinity)"""
+# What is drawn anew fades in, and what is drawn over fades; both have less contrast meanwhile. So
+# nothing may have changed for half a second, and nothing may be moving then.
+_SETTLED = """() => new Promise((resolve, reject) => {
+  const still = () =>
+    !document.querySelector("[data-stale=true]") &&
+    document.getAnimations().every(animation =>
+      animation.playState !== "running" ||
+      animation.effect?.getComputedTiming().endTime === Infinity)
+  let timer
+  const wait = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => still() ? resolve() : wait(), 500)
+  }
+  new MutationObserver(wait).observe(
+    document, { subtree: true, childList: true, attributes: true, characterData: true })
+  wait()
+  setTimeout(() => reject(new Error("the page never comes to rest")), 60_000)
+})"""
 
 
 def serious_violations(page: Page) -> list[str]:
     """Return the serious and critical violations, each with the first place where it is."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    # What is drawn anew fades in, and what is drawn over fades; both have less contrast meanwhile.
-    page.wait_for_timeout(1500)
-    page.wait_for_function(_SETTLED)
+    page.evaluate(_SETTLED)
     page.evaluate(f"if (!window.axe) {{ {_SCRIPT} }}")
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
