@@ -38,10 +38,20 @@ def seen(text: str) -> str:
     return re.sub(r"\\(?=[^\w\s]|_)", "", text).replace("\u2060", "")
 
 
+def tables(app: AppTest) -> list[list[dict[str, str]]]:
+    """Return the rows of each of the page's tables of plain text, by their columns' names."""
+    sent = _sent(app, "rows")
+    return [[dict(zip(one["names"], row, strict=True)) for row in one["rows"]] for one in sent]
+
+
 def charts(app: AppTest) -> list[dict[str, Any]]:
     """Return what the page sent to each of its charts: a figure for each theme, and its name."""
+    return _sent(app, "light")
+
+
+def _sent(app: AppTest, name: str) -> list[dict[str, Any]]:
     sent = [
         json.loads(node.proto.mixed.json or node.proto.json or "{}")
         for node in app.get("bidi_component")
     ]
-    return [data for data in sent if "light" in data]
+    return [data for data in sent if name in data]

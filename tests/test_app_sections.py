@@ -4,7 +4,7 @@ import html
 import json
 
 import pytest
-from app_pages import calm, charts, open_page, texts
+from app_pages import calm, charts, open_page, tables, texts
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
@@ -55,9 +55,9 @@ def test_the_cost_on_the_axis_is_the_reader_s_choice(runs: None) -> None:
 
 
 def test_what_was_expected_stands_beside_what_it_took(runs: None) -> None:
-    row = _open("Cost").table[0].value.iloc[0]
-    assert row["Features"] == "30 s (expected 40 s)"
-    assert row["Whole run"] == "53 s (expected 60 s)"
+    row = tables(_open("Cost"))[0][0]
+    assert row["Features"] == "30\u00a0s (expected\u00a040\u00a0s)"
+    assert row["Whole run"] == "53\u00a0s (expected\u00a060\u00a0s)"
 
 
 def test_a_pair_of_superclasses_opens_into_its_classes(runs: None) -> None:
@@ -101,7 +101,7 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
 
 def test_calibration_is_shown_before_and_after(runs: None) -> None:
     page = _open("Confidence")
-    row = page.table[0].value.iloc[0]
+    row = tables(page)[0][0]
     stored = compare([get_run(BEST), get_run(OTHER)]).runs[0].believable
     assert row["ECE"] == f"{stored.before.ece:.3f}"
     assert row["ECE, scaled"] == f"{stored.after.ece:.3f}"

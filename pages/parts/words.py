@@ -90,9 +90,14 @@ def duration(seconds: float) -> str:
 
 
 def taken(seconds: float | None, expected: float | None) -> str:
-    """Return how long something took beside what was expected of it, as far as either is known."""
-    took = "–" if seconds is None else duration(seconds)
-    return took if expected is None else f"{took} (expected {duration(expected)})"
+    """Return how long something took beside what was expected of it, as far as either is known.
+
+    A number stays on a line with its unit.
+    """
+    parts = ["–" if seconds is None else duration(seconds)]
+    if expected is not None:
+        parts.append(f"(expected {duration(expected)})")
+    return " ".join(part.replace(" ", "\u00a0") for part in parts)
 
 
 def ago(moment: float) -> str:

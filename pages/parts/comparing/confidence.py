@@ -4,8 +4,8 @@ from functools import partial
 
 import streamlit as st
 
-from pages.parts import words
 from pages.parts.chart import chart
+from pages.parts.table import table
 from tl_core.compare import Comparison
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
 from tl_core.runs.store import Run
@@ -41,7 +41,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 def _table(comparison: Comparison) -> None:
     runs = comparison.runs
     columns: dict[str, list[str]] = {
-        "Run": [words.plain(run.title) for run in runs],
+        "Run": [run.title for run in runs],
         "Temperature": [_figure(run.believable.temperature) for run in runs],
     }
     for name, attribute in (
@@ -54,12 +54,7 @@ def _table(comparison: Comparison) -> None:
         columns[f"{name}, scaled"] = [
             _figure(getattr(run.believable.after, attribute, None)) for run in runs
         ]
-    st.table(
-        columns,
-        border="horizontal",
-        hide_index=True,
-        alt="Calibration of each run before and after temperature scaling",
-    )
+    table(columns, alt="Calibration of each run before and after temperature scaling")
     st.caption(
         "ECE: expected calibration error, the mean gap between confidence and accuracy (15 bins of "
         "equal width; adaptive: of equally many pictures). Brier score and loss (nats): smaller is "

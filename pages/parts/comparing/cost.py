@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.chart import chart
+from pages.parts.table import table
 from tl_core.compare import Comparison
 from tl_core.evaluation.pareto import COSTS
 from tl_core.figures.costs import CostPoint, cost_scatter
@@ -50,9 +51,9 @@ def _time(comparison: Comparison) -> None:
         for name in ("start", *PHASES)
         if any(name in run.seconds or name in run.estimated_seconds for run in comparison.runs)
     ]
-    st.table(
+    table(
         {
-            "Run": [words.plain(run.title) for run in comparison.runs],
+            "Run": [run.title for run in comparison.runs],
             "Whole run": [
                 words.taken(sum(run.seconds.values()), sum(run.estimated_seconds.values()) or None)
                 for run in comparison.runs
@@ -65,8 +66,6 @@ def _time(comparison: Comparison) -> None:
                 for name in phases
             },
         },
-        border="horizontal",
-        hide_index=True,
         alt="What each phase of each run took, beside what was expected",
     )
     st.caption(
