@@ -11,7 +11,7 @@ from tl_core.evaluation.confusion import (
     most_confused,
     most_confused_superclasses,
 )
-from tl_core.evaluation.mistakes import Gallery
+from tl_core.evaluation.mistakes import Gallery, told
 
 # Six images of three classes, two runs. Right answers by image: both, first, second, none, both,
 # second.
@@ -38,8 +38,12 @@ def positions(exhibits):
     return [exhibit.position for exhibit in exhibits]
 
 
+def gallery_of(*runs, labels=LABELS):
+    return Gallery([told(run, labels) for run in runs], np.array(labels))
+
+
 def test_hardest_images_by_the_mean_log_of_the_right_chance():
-    gallery = Gallery([FIRST, SECOND], LABELS)
+    gallery = gallery_of(FIRST, SECOND)
     own = [[row[label] for row, label in zip(run, LABELS, strict=True)] for run in (FIRST, SECOND)]
     expected = np.argsort(np.log(own).mean(axis=0))
     assert positions(gallery.hardest()) == expected.tolist()
@@ -47,7 +51,7 @@ def test_hardest_images_by_the_mean_log_of_the_right_chance():
 
 
 def test_an_exhibit_carries_every_runs_answer():
-    first = Gallery([FIRST, SECOND], LABELS).hardest(1)[0]
+    first = gallery_of(FIRST, SECOND).hardest(1)[0]
     assert (first.position, first.label) == (3, 0)
     assert [(a.answer, a.confidence, a.chance_of_label) for a in first.answers] == [
         (2, pytest.approx(0.6), pytest.approx(0.1)),
@@ -56,43 +60,43 @@ def test_an_exhibit_carries_every_runs_answer():
 
 
 def test_images_that_one_run_alone_names_right():
-    gallery = Gallery([FIRST, SECOND], LABELS)
+    gallery = gallery_of(FIRST, SECOND)
     assert positions(gallery.only_right(0)) == [1]
     assert positions(gallery.only_right(1)) == [5, 2]
 
 
 def test_confident_mistakes_come_surest_first():
-    gallery = Gallery([FIRST, SECOND], LABELS)
+    gallery = gallery_of(FIRST, SECOND)
     assert positions(gallery.confident_mistakes(0)) == [2, 3, 5]
     assert positions(gallery.confident_mistakes(1)) == [3, 1]
     assert positions(gallery.confident_mistakes(0, count=1)) == [2]
 
 
 def test_images_of_one_confused_pair():
-    gallery = Gallery([FIRST, SECOND], LABELS)
+    gallery = gallery_of(FIRST, SECOND)
     assert gallery.of_pair(0, label=2, answer=0) == (2, 5)
     assert gallery.of_pair(1, label=2, answer=0) == ()
 
 
 def test_a_single_run_and_a_single_image():
-    gallery = Gallery([[[0.2, 0.8]]], [0])
+    gallery = gallery_of([[0.2, 0.8]], labels=[0])
     assert positions(gallery.hardest()) == positions(gallery.confident_mistakes(0)) == [0]
     assert gallery.only_right(0) == ()
 
 
 def test_ties_stand_in_the_order_of_the_test_set():
-    gallery = Gallery([np.full((5, 4), 0.25)], [1, 1, 2, 3, 1])
+    gallery = gallery_of(np.full((5, 4), 0.25), labels=[1, 1, 2, 3, 1])
     assert positions(gallery.hardest()) == [0, 1, 2, 3, 4]
     assert positions(gallery.confident_mistakes(0)) == [0, 1, 2, 3, 4]
 
 
 def test_a_gallery_refuses_what_does_not_fit():
     with pytest.raises(TransferLabError, match="same images"):
-        Gallery([FIRST, SECOND[:3]], LABELS)
+        Gallery([told(FIRST, LABELS), told(SECOND[:3], LABELS[:3])], np.array(LABELS))
     with pytest.raises(TransferLabError, match="at least one run"):
-        Gallery([], LABELS)
+        Gallery([], np.array(LABELS))
     with pytest.raises(TransferLabError, match="run number 2"):
-        Gallery([FIRST, SECOND], LABELS).only_right(2)
+        gallery_of(FIRST, SECOND).only_right(2)
 
 
 def test_most_confused_pairs_with_their_direction():

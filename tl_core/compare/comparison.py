@@ -27,9 +27,9 @@ from tl_core.evaluation.confusion import (
     most_confused_superclasses,
 )
 from tl_core.evaluation.document import Evaluation
-from tl_core.evaluation.mistakes import Gallery
+from tl_core.evaluation.mistakes import Gallery, Told, told
 from tl_core.evaluation.pareto import COSTS, pareto_front
-from tl_core.evaluation.ranking import checked_labels, checked_probabilities
+from tl_core.evaluation.ranking import checked_probabilities
 from tl_core.evaluation.reference import notebook
 from tl_core.evaluation.seeds import SeedGroup, seed_groups
 from tl_core.evaluation.significance import compare_pairs, verdict_matrix
@@ -55,6 +55,7 @@ class _Tested:
     evaluation: Evaluation
     probabilities: NDArray[np.float64]
     labels: NDArray[np.int64]
+    told: Told
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
@@ -93,7 +94,7 @@ def _compared(
 ) -> Comparison:
     labels = rivals[0].labels
     probabilities = [found.probabilities for found in rivals]
-    gallery = Gallery(probabilities, labels)
+    gallery = Gallery([found.told for found in rivals], labels)
     right = gallery.answers == labels
     pairs = compare_pairs(right)
     evaluations = [found.evaluation for found in rivals]
@@ -160,22 +161,21 @@ def _read(run: Run) -> _Tested:
     assert outcome is not None
     assert evaluation is not None
     path = run.folder / PREDICTIONS
-    probabilities, labels = _answers(run, path.stat().st_mtime_ns if path.exists() else 0)
-    _check(outcome, evaluation, classes=probabilities.shape[1])
-    return _Tested(run, outcome, evaluation, probabilities, labels)
+    answers = _answers(run, path.stat().st_mtime_ns if path.exists() else 0)
+    _check(outcome, evaluation, classes=answers[0].shape[1])
+    return _Tested(run, outcome, evaluation, *answers)
 
 
 # Who takes a run away, or adds one, compares the others again. Each may hold 8 MB.
 @lru_cache(maxsize=12)
-def _answers(run: Run, changed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _answers(run: Run, changed: int) -> tuple[NDArray[np.float64], NDArray[np.int64], Told]:
     """Return the run's probabilities and labels for the test set, `changed` at that time."""
     probabilities, labels = run.predictions()
     # Checked again by each figure that is made of them, which takes less time in this precision.
     checked = checked_probabilities(probabilities)
-    checked_labels(labels, *checked.shape)
     for array in (checked, labels):
         array.flags.writeable = False
-    return checked, labels
+    return checked, labels, told(checked, labels)
 
 
 def _check(outcome: Outcome, evaluation: Evaluation, classes: int) -> None:

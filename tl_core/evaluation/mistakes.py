@@ -1,13 +1,14 @@
 """The test images worth looking at, each with every run's answer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.document import Document
-from tl_core.evaluation.ranking import checked_labels, checked_runs
+from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 
 
 class Answer(Document):
@@ -26,26 +27,57 @@ class Exhibit(Document):
     answers: tuple[Answer, ...]
 
 
+@dataclass(frozen=True)
+class Told:
+    """One run's answers to N test images.
+
+    `answers` are the classes it gives them, `confidence` their probabilities, and `own` those that
+    it gives the right classes.
+    """
+
+    answers: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    own: NDArray[np.float64]
+
+
+def told(probabilities: ArrayLike, labels: ArrayLike) -> Told:
+    """Return what a run's N×C probabilities say of images with these N labels.
+
+    Raises:
+        TransferLabError: the arrays do not fit each other, or are no probabilities or labels.
+    """
+    checked = checked_probabilities(probabilities)
+    truth = checked_labels(labels, *checked.shape)
+    return Told(
+        answers=checked.argmax(axis=1),
+        confidence=checked.max(axis=1),
+        own=checked[np.arange(len(truth)), truth],
+    )
+
+
 class Gallery:
     """The answers of several runs to one test set, asked for the images that tell most.
 
     `answers` (runs×N) is the class that each run gives each image.
     """
 
-    def __init__(self, probabilities: Sequence[ArrayLike], labels: ArrayLike) -> None:
-        """Take each run's N×C probabilities and the N labels.
+    def __init__(self, runs: Sequence[Told], labels: NDArray[np.int64]) -> None:
+        """Take what each run said of the N images, and their labels.
 
         Raises:
-            TransferLabError: there is no run, the arrays do not fit each other, or are no
-                probabilities or labels.
+            TransferLabError: there is no run, or one has other images.
         """
-        checked = checked_runs(probabilities)
-        self._labels = checked_labels(labels, *checked[0].shape)
-        images = np.arange(len(self._labels))
-        self.answers = np.stack([values.argmax(axis=1) for values in checked])
-        self._confidence = np.stack([values.max(axis=1) for values in checked])
-        self._own = np.stack([values[images, self._labels] for values in checked])
-        self._right = self.answers == self._labels
+        sizes = sorted({len(run.answers) for run in runs})
+        if sizes != [len(labels)]:
+            raise TransferLabError(
+                f"Got the answers of {len(runs)} runs to {sizes} images; expected at least one "
+                f"run, and all of them tested on the same images, of which there are {len(labels)}."
+            )
+        self._labels = labels
+        self.answers = np.stack([run.answers for run in runs])
+        self._confidence = np.stack([run.confidence for run in runs])
+        self._own = np.stack([run.own for run in runs])
+        self._right = self.answers == labels
 
     def hardest(self, count: int = 24) -> tuple[Exhibit, ...]:
         """Return the images whose right class got the smallest probability, averaged over runs.
