@@ -47,7 +47,7 @@ SECONDS: dict[Phase, float] = {
     "head": 1.5,
     "fine-tune": 2.0,
     "test": 1.5,
-    "save": 2.0,
+    "save": 1.0,
 }
 
 
