@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,6 +99,15 @@ def journal(
 def _worker(run: Run) -> psutil.Process | None:
     pid = run.status.pid if run.active else None
     return psutil.Process(pid) if pid and psutil.pid_exists(pid) else None
+
+
+def tidied(folder: Path) -> Path:
+    """Return the folder of a run that has ended, once its worker has tidied up after that."""
+    deadline = time.monotonic() + 10
+    while (folder / ".reserve").exists():
+        assert time.monotonic() < deadline, sorted(folder.iterdir())
+        time.sleep(0.02)
+    return folder
 
 
 def children() -> list[psutil.Process]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from fake_worker import tidied
 
 from tl_core.progress import PHASES, Phase
 from tl_core.runs import queue
@@ -117,7 +118,7 @@ def curve(run: Run) -> list[dict]:
 
 
 def files(run: Run) -> set[str]:
-    return {path.name for path in run.folder.iterdir()}
+    return {path.name for path in tidied(run.folder).iterdir()}
 
 
 def test_a_run_killed_in_every_phase_ends_as_one_that_never_was(
