@@ -142,7 +142,7 @@ def main() -> None:
                 "warm_seconds": round(warm, 1),
                 "cold_ratio": round(plain / cold, 1),
                 "warm_ratio": round(plain / warm, 1),
-                # What stands before the head but the imports, which are all of its start.
+                # What stands before the head but its start, which is the imports and little else.
                 "warm_seconds_to_head": round(
                     second["seconds"]["data"] + second["seconds"]["features"], 2
                 ),

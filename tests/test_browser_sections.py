@@ -21,7 +21,7 @@ _PLACES = {
     "/Compare?tab=Cost": ".tl-chart .scatterlayer .point",
     "/Compare?tab=Curves": ".tl-chart .scatterlayer .point",
     "/Compare?tab=Failures": ".tl-chart .hm",
-    "/Compare?tab=Confidence": ".tl-chart .scatterlayer",
+    "/Compare?tab=Confidence": ".tl-table td",
     "/Compare?tab=Together": "[data-testid=stMetric]",
     "/Compare?tab=Report": "text=Download the report",
     "/Predict": "text=There is no finished run to show yet",

@@ -96,11 +96,7 @@ def known_plan(
     }
     if not paces:
         return None
-    if (
-        INT8 not in paces
-        and _may_be_int8(engine, precision)
-        and _worth_int8(network, paces, images)
-    ):
+    if INT8 not in paces and _try_int8(network, engine, precision, paces, images):
         return None
     return _fastest(paces, images)
 
@@ -144,7 +140,7 @@ def compile_network(
         consider(plan)
     if not paces:
         return bench.compiled(SAFE, bench.keras)
-    if _may_be_int8(engine, precision) and _worth_int8(network, paces, images):
+    if _try_int8(network, engine, precision, paces, images):
         consider(INT8)
     memory.remember_paces(network, engine, precision, paces)
     fastest = _fastest(paces, images)
@@ -159,10 +155,17 @@ def _may_be_int8(engine: EngineChoice, precision: PrecisionChoice) -> bool:
     return engine in ("auto", "openvino") and precision == "auto"
 
 
-def _worth_int8(network: Network, paces: Mapping[Plan, memory.Pace], images: int) -> bool:
+def _try_int8(
+    network: Network,
+    engine: EngineChoice,
+    precision: PrecisionChoice,
+    paces: Mapping[Plan, memory.Pace],
+    images: int,
+) -> bool:
     """Whether an integer network, not among the plans measured, should be made and timed."""
     return (
-        min(pace.seconds(images) for pace in paces.values()) > _SECONDS_FOR_INT8
+        _may_be_int8(engine, precision)
+        and min(pace.seconds(images) for pace in paces.values()) > _SECONDS_FOR_INT8
         and memory.recall_wrong(network, INT8) is None
     )
 
