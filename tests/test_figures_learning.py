@@ -95,6 +95,11 @@ def test_a_long_running_epoch_is_thinned():
     assert 100 < len(training.x) < 250
 
 
+def test_ticks_less_than_a_point_apart_are_not_rounded_to_the_same_number():
+    # Where accuracy has hardly begun to grow, Plotly puts its ticks at halves of a point.
+    assert training_curves([FROZEN], "accuracy").layout.yaxis.tickformat == ".1~%"
+
+
 def test_fine_tuning_is_marked_where_it_begins():
     points = (point(1, 0.5), point(2, 0.6), point(3, 0.7, phase="fine-tune"))
     (line,) = training_curves([CurveData("tuned", "vgg16", points)]).layout.shapes

@@ -91,7 +91,7 @@ def cost_scatter(
     if heights:
         # Lines across the figure do not count when Plotly chooses the range by itself.
         figure.update_yaxes(range=[min(heights) - 0.06, max(heights) + 0.04])
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(tickformat=".1~%")
     figure.update_layout(showlegend=True)
     return figure
 

@@ -63,7 +63,7 @@ def training_curves(
     )
     figure.update_layout(legend={"groupclick": "togglegroup"})
     if metric == "accuracy":
-        figure.update_yaxes(tickformat=".0%")
+        figure.update_yaxes(tickformat=".1~%")
     figure.update_xaxes(rangemode="tozero", tickformat=",~g")
     drawn = list(zip(runs, _styles(runs, dark), strict=True))
     for number, (run, style) in enumerate(drawn):

@@ -94,7 +94,7 @@ def coverage_curves(runs: Sequence[Coverage], *, dark: bool = False) -> go.Figur
             hovertemplate="%{text}<extra></extra>",
         )
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%")
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(tickformat=".1~%")
     figure.update_layout(showlegend=True)
     return figure
 
