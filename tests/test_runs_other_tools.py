@@ -1,6 +1,14 @@
 """What other tools read of a run, read back with those tools themselves."""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +21,8 @@ from tl_core.errors import TransferLabError
 from tl_core.exchange.mlflow import log_run
 from tl_core.exchange.tensorboard import write_events
 from tl_core.runs import about
-from tl_core.runs.store import Run, get_run
+from tl_core.runs.documents import MetricsLine
+from tl_core.runs.store import METRICS, Run, get_run
 
 
 @pytest.fixture
@@ -69,13 +78,61 @@ def test_a_run_that_has_not_begun_has_nothing_to_show(tmp_path: Path) -> None:
         log_run(get_run("3f2a"), f"file:{tmp_path}")
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real MLflow server with a database."""
+    pytest.importorskip("flask", reason="needs the extra `dev`")
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", address.split(":")[1]]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'runs.db'}"]
+    command += ["--artifacts-destination", str(folder / "files")]
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, cwd=folder, start_new_session=True
+        )
+    try:
+        until = time.monotonic() + 120
+        while not _answers(f"http://{address}/health"):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.2)
+        yield f"http://{address}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.URLError:
+        return False
+
+
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A real MLflow store in a folder."""
+def folder(tmp_path: Path) -> str:
+    return f"file:{tmp_path / 'mlruns'}"
+
+
+@pytest.fixture(params=["folder", "server"])
+def uri(request: pytest.FixtureRequest) -> str:
+    """Where MLflow keeps runs."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def client(uri: str, monkeypatch: pytest.MonkeyPatch):
+    """What MLflow itself reads there."""
     mlflow = pytest.importorskip("mlflow", reason="needs the extra `mlflow`")
     # What logs must set this itself; undone, as it lasts for the process.
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
-    yield LateClient(mlflow, f"file:{tmp_path / 'mlruns'}")
+    yield LateClient(mlflow, uri)
     os.environ.pop("MLFLOW_ALLOW_FILE_STORE", None)
 
 
@@ -89,8 +146,7 @@ class LateClient:
         return getattr(self._mlflow.MlflowClient(self._uri), name)
 
 
-def test_mlflow_gives_back_what_was_logged(client, run: Run, tmp_path: Path) -> None:
-    uri = f"file:{tmp_path / 'mlruns'}"
+def test_mlflow_gives_back_what_was_logged(client, uri: str, run: Run) -> None:
     run.model_path.write_bytes(b"a model")
     logged = log_run(run, uri, artifacts=True)
     there = client.get_run(logged)
@@ -124,22 +180,41 @@ def test_mlflow_gives_back_what_was_logged(client, run: Run, tmp_path: Path) -> 
         log_run(run, uri)
 
 
-@pytest.mark.parametrize(("state", "ends"), [("stopped", "KILLED"), ("failed", "FAILED")])
-def test_mlflow_hears_how_a_run_ended(client, tmp_path: Path, state, ends) -> None:
-    logged = log_run(write_run(state=state), f"file:{tmp_path / 'mlruns'}")
+def test_a_long_run_is_logged_whole(client, uri: str) -> None:
+    # A server takes 1,000 metrics at a time.
+    run = write_run("20261122-0741-mobilenet_v2-frozen-3f2d")
+    path = run.folder / METRICS
+    line = MetricsLine.model_validate_json(path.read_text().splitlines()[-1])
+    epochs = range(3, 403)
+    more = [line.model_copy(update={"epoch": float(n), "time": float(n)}) for n in epochs]
+    with path.open("a") as lines:
+        lines.writelines(one.model_dump_json(exclude_none=True) + "\n" for one in more)
+    logged = log_run(get_run("3f2d"), uri)
+    for name in ("loss", "val_accuracy"):
+        steps = [point.step for point in client.get_metric_history(logged, name)]
+        assert steps == [1, 2, *epochs]
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "letter"), [("stopped", "KILLED", "b"), ("failed", "FAILED", "c")]
+)
+def test_mlflow_hears_how_a_run_ended(client, uri: str, state, ends, letter) -> None:
+    # Each has an id of its own, since the server keeps what other tests logged.
+    run = write_run(f"20261122-0741-mobilenet_v2-frozen-3f2{letter}", state=state)
+    logged = log_run(run, uri)
     assert client.get_run(logged).info.status == ends
     assert client.list_artifacts(logged) == []
 
 
-def test_an_mlflow_that_cannot_be_reached_is_one_sentence(client, run: Run, monkeypatch) -> None:
+def test_an_mlflow_that_cannot_be_reached_is_one_sentence(run: Run, monkeypatch) -> None:
+    pytest.importorskip("mlflow", reason="needs the extra `mlflow`")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TransferLabError, match=r"MLflow at http://127.0.0.1:9 did not take") as why:
         log_run(run, "http://127.0.0.1:9")
     assert "\n" not in str(why.value)
 
 
-def test_from_the_shell(client, run: Run, tmp_path: Path) -> None:
-    uri = f"file:{tmp_path / 'mlruns'}"
+def test_from_the_shell(client, uri: str, run: Run, tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["mlflow", "3f2a", "--to", uri, "--experiment", "mine"])
     assert told.exit_code == 0, told.output
     assert client.get_experiment_by_name("mine") is not None

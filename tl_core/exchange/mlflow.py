@@ -70,9 +70,7 @@ def _log(client: Any, run: Run, experiment: str, artifacts: bool) -> str:
     params = [Param(key, str(value)) for key, value in run.recipe.model_dump(mode="json").items()]
     tags = {_RUN: run.id, "transfer_lab.state": status.state, "mlflow.note.content": run.about.note}
     tags |= {f"tag.{number}": tag for number, tag in enumerate(run.about.tags, start=1)}
-    client.log_batch(made, params=params, tags=[RunTag(k, v) for k, v in tags.items() if v])
-    for start in range(0, len(metrics), 1000):
-        client.log_batch(made, metrics=metrics[start : start + 1000])
+    client.log_batch(made, metrics, params, [RunTag(k, v) for k, v in tags.items() if v])
     if artifacts:
         for file in (*_DOCUMENTS, MODEL):
             if (run.folder / file).is_file():
