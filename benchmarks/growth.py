@@ -5,7 +5,7 @@
 Each run is a process of its own with an empty cache: MobileNetV2 with random weights at 32 pixels
 (growth is not a matter of accuracy), one epoch. By default the pictures are CIFAR-100's
 (`TL_DATA_DIR`), a part of them by `--limit`; with `--folder` they are PNG files of 64 pixels made
-by code, 100 to a class, in a temporary folder: a folder data set is read file by file.
+by code, in 100 classes, in a temporary folder: a folder data set is read file by file.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-PER_CLASS = 100
+CLASSES = 100
 
 
 def make_folder(path: Path, images: int) -> None:
@@ -27,12 +27,11 @@ def make_folder(path: Path, images: int) -> None:
     from PIL import Image
 
     rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (CLASSES, 3))
     for number in range(images):
-        folder = path / f"class_{number // PER_CLASS:03d}"
-        if number % PER_CLASS == 0:
-            folder.mkdir(parents=True)
-            colour = rng.integers(0, 256, 3)
-        noise = rng.integers(-30, 30, (64, 64, 3)) + colour
+        folder = path / f"class_{number % CLASSES:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = rng.integers(-30, 30, (64, 64, 3)) + colours[number % CLASSES]
         Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(
             folder / f"{number}.png", compress_level=1
         )

@@ -63,7 +63,7 @@ def test_features_are_those_of_the_network_in_keras() -> None:
     np.testing.assert_allclose(found.values, np.asarray(model(prepared)), rtol=1e-3)
     # MobileNetV2's random weights make values that float16 would turn into zeros.
     assert found.values.dtype == np.float32
-    assert np.abs(found.values[:, -1280:]).max() > 0
+    assert np.abs(np.asarray(found.values)[:, -1280:]).max() > 0
 
 
 def test_boundary_and_top_make_the_whole_network() -> None:
@@ -83,8 +83,8 @@ def test_boundary_and_top_make_the_whole_network() -> None:
     boundary, low, high = split_at(base, row, "several", 1)
     upper = keras.Model(boundary, high)(np.asarray(parts.activations, np.float32))
     width = sum(part.shape[-1] for part in low)
-    joined = np.concatenate([parts.values[:, :width], *map(np.asarray, upper)], axis=1)
-    np.testing.assert_allclose(joined, whole.values, rtol=0.02, atol=2e-3 * whole.values.max())
+    joined = np.concatenate([np.asarray(parts.values)[:, :width], *map(np.asarray, upper)], axis=1)
+    np.testing.assert_allclose(joined, whole.values, rtol=0.02, atol=2e-3 * np.max(whole.values))
     network = Network(row, Weights("random"), 32, "several", 1)
     request = Request(dataset, indices, network, None, 0, 6, lambda _: None)
     passing = Passing(request, "keras", "float32")
@@ -154,7 +154,7 @@ def test_two_processes_compute_once(own_folders: Path) -> None:
         "from feature_data import *\nimport json\nfrom tl_core.features import shards\n"
         "shards.MOST_ROWS = 8\nengine = MeanEngine(seconds=0.05)\nuse_engine(engine)\nseen = []\n"
         "values = means(80, seen.append).values\n"
-        "print(json.dumps([engine.images, max(seen, default=0), float(values.sum())]))"
+        "print(json.dumps([engine.images, max(seen, default=0), float(np.asarray(values).sum())]))"
     )
     processes = [_python(code, own_folders) for _ in range(2)]
     outputs = [json.loads(process.communicate(timeout=60)[0]) for process in processes]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
 from tl_core.features.locks import Lock, try_lock, wait_lock
+from tl_core.features.rows import StoredRows
 from tl_core.features.shards import Kind, Shards
 from tl_core.files import write_text
 from tl_core.settings import settings
@@ -32,9 +33,9 @@ class DoesNotFit(TransferLabError):
 
 @dataclass(frozen=True)
 class Kept:
-    """Arrays from the cache, mapped from disk; the cache keeps them while they are in use."""
+    """Arrays in the cache, which keeps them while they are in use."""
 
-    arrays: dict[str, NDArray[np.generic]]
+    arrays: dict[str, StoredRows]
     dtype: Kind
 
 
@@ -116,9 +117,7 @@ class Entry:
         os.utime(self.folder / "key.json")
         arrays = shards.arrays()
         for array in arrays.values():
-            if isinstance(array, np.memmap):
-                # Every view of the array holds on to its map, so this ends with the last of them.
-                weakref.finalize(array.base, in_use.duplicate())
+            weakref.finalize(array, in_use.duplicate())
         return Kept(arrays, shards.state.dtype)
 
 

@@ -19,13 +19,14 @@ from tl_core.features.compile import Compiled, EngineChoice, PrecisionChoice, kn
 from tl_core.features.engines import SAFE, Array, Plan
 from tl_core.features.network import Network
 from tl_core.features.request import Request, compiled_for
+from tl_core.features.rows import StoredRows
 from tl_core.features.shards import TooWide
 from tl_core.features.views import View
 
 
 @dataclass(frozen=True)
 class Features:
-    """What was kept of N images, mapped from disk.
+    """What was kept of N images, read from disk when it is looked at.
 
     `values` is N×D, the joined pooled layers, and `activations` N×h×w×C what enters the blocks to
     be fine-tuned, where that was asked for; both float16 unless the values need float32. `engine`
@@ -33,8 +34,8 @@ class Features:
     where they were `cached`; `notes` are sentences for the user.
     """
 
-    values: NDArray[np.generic]
-    activations: NDArray[np.generic] | None
+    values: StoredRows
+    activations: StoredRows | None
     engine: str
     precision: str
     cached: bool

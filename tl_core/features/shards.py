@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tl_core.errors import TransferLabError
+from tl_core.features.rows import StoredRows
 from tl_core.files import write_text
 
 SHARD_BYTES = 32 * 2**20
@@ -156,16 +157,12 @@ class Shards:
             del self.state.sums[shard]
         self._save()
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return the arrays, read-only and mapped from disk."""
-        return {name: self._map(name, shape) for name, shape in self.state.arrays.items()}
-
-    def _map(self, name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
-        if self.state.rows == 0:
-            return np.empty((0, *shape), self.state.dtype)
-        return np.memmap(
-            _file(self.folder, name), self.state.dtype, mode="r", shape=(self.state.rows, *shape)
-        )
+    def arrays(self) -> dict[str, StoredRows]:
+        """Return the arrays, to be read from disk."""
+        return {
+            name: StoredRows(_file(self.folder, name), self.state.dtype, (self.state.rows, *shape))
+            for name, shape in self.state.arrays.items()
+        }
 
     def _write(self, shard: int, buffers: list[NDArray[np.generic]]) -> None:
         start, _ = self.state.span(shard)

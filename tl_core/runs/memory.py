@@ -27,8 +27,8 @@ def peak_memory() -> int:
 def memory() -> int:
     """Return the memory that this process alone holds, in bytes.
 
-    Files mapped from the disk, as cached features are, are not in it: the system takes their
-    memory back whenever it is wanted.
+    Files mapped from the disk, as libraries are, are not in it: the system takes their memory
+    back whenever it is wanted.
     """
     used = _this.memory_info()
     return int(used.rss - getattr(used, "shared", 0))

@@ -1,4 +1,4 @@
-"""Training batches gathered from feature arrays that may be larger than memory."""
+"""Training batches gathered from features that may be larger than memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-View = tuple[NDArray[np.generic], ...]
+from tl_core.features.rows import Rows
+
+View = tuple[Rows, ...]
 
 _CHUNK_BYTES = 32 * 2**20
 _MOST_STEPS = 16
@@ -16,7 +18,7 @@ _MOST_STEPS = 16
 class Examples:
     """Rows that a model can be trained on or asked about.
 
-    Each of `views` holds the model's inputs, arrays whose first axis is the row; `rows` (views×N)
+    Each of `views` holds the model's inputs, row by row; `rows` (views×N)
     are those in use in each of them and `labels` (N) the class of each, in the same order.
     """
 
@@ -32,7 +34,9 @@ class Examples:
         """Bytes of one row of one view."""
         return sum(a.dtype.itemsize * int(np.prod(a.shape[1:])) for a in self.views[0])
 
-    def gather(self, positions: NDArray[np.int64], view: NDArray[np.int64] | int) -> View:
+    def gather(
+        self, positions: NDArray[np.int64], view: NDArray[np.int64] | int
+    ) -> tuple[NDArray[np.generic], ...]:
         """Return the inputs at `positions`, each from the view named for it."""
         rows = self.rows[view, positions]
         if isinstance(view, int):
@@ -49,7 +53,7 @@ class Examples:
 class Chunk:
     """Several batches in one piece: inputs S×B×…, labels S×B, for S steps of B examples."""
 
-    inputs: View
+    inputs: tuple[NDArray[np.generic], ...]
     labels: NDArray[np.int64]
 
 

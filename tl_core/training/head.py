@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tl_core.features.rows import Rows
 from tl_core.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _STATISTICS_ROWS = 1000
 
 
 def feature_statistics(
-    features: NDArray[np.generic], rows: NDArray[np.int64]
+    features: Rows, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return mean and variance (each D) of the features N×D at `rows`, read a slice at a time."""
     total = np.zeros(features.shape[1])
