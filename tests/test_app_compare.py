@@ -91,6 +91,8 @@ def test_runs_made_here_come_before_recorded_ones() -> None:
     bin.delete(get_run(REAL))
     page = open_page("2_Compare")
     assert page.multiselect(key="runs").value == [f"recorded/{REAL}"]
+    (card,) = (text.value for text in page.markdown if "**MobileNetV2" in text.value)
+    assert card.count("recorded") == 1
     write_run(DEMO)
     page = open_page("2_Compare")
     assert page.multiselect(key="runs").value == [DEMO]

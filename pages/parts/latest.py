@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.shell import COMPARE, RUNS
-from tl_core.runs.names import run_title
+from tl_core.runs.names import run_name
 from tl_core.runs.store import Run
 
 _MOST = 6
@@ -42,7 +42,7 @@ def _table(runs: list[Run], alt: str) -> None:
 def _name(run: Run) -> str:
     if run.problem:
         return words.plain(run.id)
-    return f"{words.dot(run.recipe.backbone)} {words.plain(run_title(run))} {words.marks(run)}"
+    return f"{words.dot(run.recipe.backbone)} {words.plain(run_name(run))} {words.marks(run)}"
 
 
 def _result(run: Run) -> str:

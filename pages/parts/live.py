@@ -12,7 +12,7 @@ from pages.parts.shell import COMPARE, PREDICT, sentences
 from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
-from tl_core.runs.names import run_title
+from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
 
 _EVERY = 1.0
@@ -73,7 +73,7 @@ def _card(run: Run) -> None:
     with st.container(border=True, key=f"run_{run.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"{words.dot(run.recipe.backbone)} **{words.plain(run_title(run))}** "
+                f"{words.dot(run.recipe.backbone)} **{words.plain(run_name(run))}** "
                 f"{words.STATE_BADGES[status.state]} {words.marks(run)}"
             )
             if status.state in ("queued", "running"):

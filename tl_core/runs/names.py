@@ -17,7 +17,7 @@ def preset_title(preset: str | None) -> str:
     return PRESETS[preset].title if preset in PRESETS else "Own recipe"
 
 
-def run_title(run: Run) -> str:
+def run_name(run: Run) -> str:
     """Return a run's name for people: the one they gave it, or else its backbone and preset.
 
     What tells it from its siblings follows. A given name is text, and holds any characters.
@@ -27,9 +27,17 @@ def run_title(run: Run) -> str:
     """
     recipe = run.recipe
     called = [BACKBONES[recipe.backbone].title, preset_title(recipe.preset)]
-    parts = [*([run.about.name] if run.about.name else called), short(run)]
+    return " · ".join([*([run.about.name] if run.about.name else called), short(run)])
+
+
+def run_title(run: Run) -> str:
+    """Return a run's name and whether it was recorded or imported, where no badge says so.
+
+    Raises:
+        TransferLabError: the recipe cannot be read.
+    """
     marks = {"recorded": run.recorded, "imported": run.imported}
-    return " · ".join([*parts, *(mark for mark, holds in marks.items() if holds)])
+    return " · ".join([run_name(run), *(mark for mark, holds in marks.items() if holds)])
 
 
 def provenance(run: Run) -> str:

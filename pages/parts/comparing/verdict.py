@@ -12,7 +12,7 @@ from tl_core.compare.document import ComparedRun
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.seeds import SeedRow, seed_spread
 from tl_core.figures.verdicts import verdict_table
-from tl_core.runs.names import provenance
+from tl_core.runs.names import provenance, run_name
 from tl_core.runs.store import Run
 
 
@@ -35,7 +35,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 
 
 def _card(row: ComparedRun, run: Run) -> None:
-    st.markdown(f"{words.dot(row.backbone)} **{words.plain(row.title)}** {words.marks(run)}")
+    st.markdown(f"{words.dot(row.backbone)} **{words.plain(run_name(run))}** {words.marks(run)}")
     st.metric("Top-1", words.percent(row.top1.value))
     said = [
         f":gray[95 %: {words.interval(row.top1)}]",

@@ -10,7 +10,7 @@ from pages.parts import words
 from pages.parts.shell import sentences
 from tl_core.exchange.archive import export_run
 from tl_core.runs import about, bin
-from tl_core.runs.names import run_title
+from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, get_run
 
 
@@ -23,7 +23,7 @@ def draw(run: Run, runs: list[Run]) -> None:
             _delete(run)
             return
         st.markdown(
-            f"{words.dot(run.recipe.backbone)} **{words.plain(run_title(run))}** "
+            f"{words.dot(run.recipe.backbone)} **{words.plain(run_name(run))}** "
             f"{words.STATE_BADGES[run.status.state]} {words.marks(run)}"
         )
         st.caption(words.plain(run.id))
