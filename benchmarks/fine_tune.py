@@ -118,7 +118,7 @@ def plain(recipe, images: int, test: int) -> dict:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batch = recipe.head_batch(len(pictures))
     steps = max(len(pictures) // batch, 1) * recipe.epochs
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+    rate, decay = recipe.head_rate(len(pictures)), recipe.weight_decay
     head.compile(make_optimizer(recipe, peak=rate, decay=decay, steps=steps), loss)
     head.fit(features, labels, batch, recipe.epochs, verbose=0)
 

@@ -54,6 +54,13 @@ def test_a_step_of_the_head_suits_the_number_of_images() -> None:
     assert make_recipe(backbone="vgg16", batch_size=256).head_batch(100) == 100
 
 
+def test_the_learning_rate_falls_with_the_images_of_a_step() -> None:
+    recipe = make_recipe(backbone="vgg16")
+    assert [recipe.head_rate(n) for n in (45_000, 10_240, 500)] == [4e-3, 2e-3, 5e-4]
+    given = make_recipe(backbone="vgg16", learning_rate=0.1)
+    assert [given.head_rate(n) for n in (45_000, 500)] == [0.1, 0.1]
+
+
 def test_the_views_that_are_computed_are_those_asked_for() -> None:
     recipe = make_recipe(backbone="vgg16", augmentation=("crop", "flip"), test_views=True)
     assert recipe.answer_views == (None, "flip")

@@ -95,7 +95,7 @@ def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed
     batch = recipe.head_batch(len(part))
     steps = int(np.clip(len(part) * recipe.epochs // batch, _FEWEST_STEPS, _MOST_STEPS))
     optimizer = make_optimizer(
-        recipe, peak=recipe.learning_rate, decay=recipe.weight_decay, steps=steps
+        recipe, peak=recipe.head_rate(len(part)), decay=recipe.weight_decay, steps=steps
     )
     loop = Loop(head, optimizer, recipe.label_smoothing, classes)
     rng = np.random.default_rng(seed)

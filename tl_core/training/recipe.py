@@ -10,6 +10,10 @@ from tl_core.errors import TransferLabError
 
 View = Literal["flip", "crop", "colour"]
 
+# The head's highest learning rate where a step has the most images that are taken by themselves.
+_RATE = 4e-3
+_MOST_BATCH = 1024
+
 
 class Recipe(BaseModel):
     """Every choice of a run; the description of a field is what the app and `tl` show for it."""
@@ -71,8 +75,10 @@ class Recipe(BaseModel):
         "images, between 16 and 1024.",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="The optimiser.")
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
-        4e-3, description="Highest learning rate of the head."
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        None,
+        description="Highest learning rate of the head; empty: 0.004 for steps of 1024 images, "
+        "with the square root of the images where they are fewer.",
     )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or let it fall to zero along a cosine."
@@ -161,8 +167,16 @@ class Recipe(BaseModel):
 
     def head_batch(self, images: int) -> int:
         """Return the images a training step of the head, `images` being there to train on."""
-        automatic = min(max(images // 40, 16), 1024)
+        automatic = min(max(images // 40, 16), _MOST_BATCH)
         return min(self.batch_size or automatic, images)
+
+    def head_rate(self, images: int) -> float:
+        """Return the head's highest learning rate, `images` being there to train on.
+
+        Adam's steps are as long from few images as from many, but noisier. Source: S. Malladi et
+        al., "On the SDEs and scaling rules for adaptive gradient algorithms", NeurIPS 2022.
+        """
+        return self.learning_rate or _RATE * (self.head_batch(images) / _MOST_BATCH) ** 0.5
 
     def passes(self, train: int, validation: int, test: int) -> int:
         """Return how many pictures pass the frozen backbone in all."""

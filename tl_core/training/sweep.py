@@ -51,7 +51,7 @@ def sweep_decay(
     """
     import keras
 
-    batch = recipe.head_batch(len(training))
+    batch, rate = recipe.head_batch(len(training)), recipe.head_rate(len(training))
     steps = len(training) // batch * recipe.epochs
     progress.begin("head", len(DECAYS) * steps * batch, "images")
     found: list[tuple[float, float]] = []
@@ -59,7 +59,7 @@ def sweep_decay(
     for decay in DECAYS:
         keras.utils.set_random_seed(recipe.seed)
         head = build_head(recipe, classes, *statistics, policy=policy, training=True)
-        optimizer = make_optimizer(recipe, peak=recipe.learning_rate, decay=decay, steps=steps)
+        optimizer = make_optimizer(recipe, peak=rate, decay=decay, steps=steps)
         loop = Loop(head, optimizer, recipe.label_smoothing, classes)
         for epoch in range(recipe.epochs):
             order = np.random.default_rng([recipe.seed, epoch + 1])

@@ -251,7 +251,7 @@ class _Run:
         steps = len(training) // batch
         optimizer = make_optimizer(
             recipe,
-            peak=recipe.learning_rate,
+            peak=recipe.head_rate(len(training)),
             decay=decay,
             steps=steps * recipe.epochs,
             warmup_steps=round(steps * recipe.warmup_epochs),
