@@ -1,7 +1,7 @@
-from app_pages import calm, charts, open_page, texts
+from app_pages import calm, charts, open_page, seen, texts
 from run_folders import write_run
 
-from tl_core.runs import bin
+from tl_core.runs import about, bin
 from tl_core.runs.recorded import record
 from tl_core.runs.store import get_run
 
@@ -47,10 +47,29 @@ def test_the_address_holds_the_choice() -> None:
     _write()
     page = open_page("2_Compare", runs=[REAL, "deleted-since"])
     assert page.multiselect(key="runs").value == [REAL]
+    (warning,) = page.warning
+    assert "not among the finished runs here: deleted-since" in seen(warning.value)
     page.multiselect(key="runs").set_value([OTHER_REAL, REAL]).run()
+    assert not page.warning
     assert page.query_params["runs"] == [OTHER_REAL, REAL]
     demo = open_page("2_Compare", runs=DEMO)
     assert demo.multiselect(key="runs").value == [DEMO]
+
+
+def test_runs_of_one_backbone_alone_are_compared_two_by_themselves() -> None:
+    for number, skill in enumerate((1.0, 3.0, 2.0)):
+        write_run(f"20261122-074{number}-vgg16-frozen-{number}", backbone="vgg16", skill=skill)
+    page = open_page("2_Compare")
+    assert [name[-1] for name in page.multiselect(key="runs").value] == ["1", "2"]
+
+
+def test_a_new_name_is_seen_at_once() -> None:
+    _write()
+    assert "My own" not in texts(open_page("2_Compare"))
+    about.rename(get_run(REAL), "My own")
+    page = open_page("2_Compare")
+    assert "My own · bbbb" in texts(page)
+    assert "VGG16 · Frozen" not in texts(page)
 
 
 def test_the_table_holds_what_the_runs_measured() -> None:

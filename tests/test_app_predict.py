@@ -114,6 +114,15 @@ def test_samples_come_with_their_right_answers(models: None) -> None:
     assert right in about.class_names
     assert len(charts(page)) == 4
 
+    page.number_input(key="how_many").set_value(50)
+    page.session_state["answers_table"] = True
+    for _ in range(3):
+        page.button(key="draw").click().run()
+        drawn = list(calm(page).dataframe[0].value["picture"])
+        assert len(drawn) == len(set(drawn)) == 50
+    page.number_input(key="how_many").set_value(20).run()
+    assert list(calm(page).dataframe[0].value["picture"]) == drawn[:20]
+
 
 def test_two_models_are_asked_and_their_agreement_is_said(models: None) -> None:
     page = open_page("3_Predict")

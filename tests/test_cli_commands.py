@@ -10,14 +10,17 @@ import pytest
 from run_folders import write_run
 from typer.testing import CliRunner
 
+from tl_core.cli.asking import runs_to_ask
 from tl_core.cli.commands import app
 from tl_core.cli.output import print_facts, print_table
 from tl_core.cli.recipe_options import takes_recipe
 from tl_core.compare import Comparison, compare
-from tl_core.runs import queue
+from tl_core.runs import about, bin, queue
 from tl_core.runs.documents import State
 from tl_core.runs.locks import take, worker_lock
+from tl_core.runs.recorded import record
 from tl_core.runs.store import get_run, list_runs
+from tl_core.runs.summary import beside
 from tl_core.training.recipe import Recipe
 
 
@@ -201,6 +204,35 @@ def test_runs_lists_newest_first_and_says_demo_and_what_is_unreadable(own_folder
 def test_no_runs_says_what_to_do():
     assert "tl train" in tl("runs").stdout
     assert as_json("runs") == []
+    write_run("tagged")
+    about.tag(get_run("tagged"), ["paper"])
+    assert "tagged" in tl("runs", "--tag", "paper").stdout
+    assert tl("runs", "--tag", "other").stdout == "No run has the tag 'other'.\n"
+
+
+def test_runs_lists_the_recorded_ones_apart():
+    record(write_run("20261122-0741-vgg16-frozen-aaaa", backbone="vgg16", dataset="cifar100"))
+    bin.delete(get_run("aaaa"))
+    said = tl("runs").stdout
+    assert "There are no runs yet" in said
+    assert "recorded/20261122-0741-vgg16-frozen-aaaa" in said.partition("made elsewhere:")[2]
+
+
+def test_whom_to_ask_is_of_real_data_where_there_are_any():
+    write_run("a-real-one", dataset="cifar100", created=1.0)
+    write_run("of-the-demo", created=2.0)
+    assert [run.id for run in runs_to_ask([])] == ["a-real-one"]
+
+
+def test_beside_a_run_stand_the_best_of_the_others():
+    own, same, other = (
+        write_run(name, backbone=backbone, skill=skill)
+        for name, backbone, skill in (("a", "vgg16", 1.0), ("b", "vgg16", 2.0), ("c", "vgg16", 3.0))
+    )
+    assert [run.id for run in beside(own, [own, same, other])] == ["a", "c"]
+    small = write_run("d", backbone="mobilenet_v2")
+    real = write_run("e", backbone="resnet50", dataset="cifar100")
+    assert [run.id for run in beside(own, [own, same, small, real])] == ["a", "d"]
 
 
 def test_show_has_the_figures_of_the_stored_documents():

@@ -1,5 +1,7 @@
 """The latest runs, a line each, with what came of them."""
 
+import textwrap
+
 import streamlit as st
 
 from pages.parts import words
@@ -8,6 +10,7 @@ from tl_core.runs.names import run_name
 from tl_core.runs.store import Run
 
 _MOST = 6
+_LONGEST = 80
 
 
 def latest_runs(made_here: list[Run], recorded: list[Run]) -> None:
@@ -47,9 +50,12 @@ def _name(run: Run) -> str:
 
 def _result(run: Run) -> str:
     if run.problem:
-        return f":red-badge[unreadable] :small[{words.said(run.problem)}]"
+        problem = textwrap.shorten(run.problem, _LONGEST, placeholder=" …")
+        return f"{words.UNREADABLE_BADGE} :small[{words.said(problem)}]"
     if run.figures:
         top1 = run.figures.top1
         return f"**{words.percent(top1.value)}** :gray[:small[{words.interval(top1)}]]"
-    message = f" :gray[:small[{words.said(run.status.message)}]]" if run.status.message else ""
-    return words.STATE_BADGES[run.status.state] + message
+    # The page of the runs has the rest of it.
+    message = textwrap.shorten(run.status.message or "", _LONGEST, placeholder=" …")
+    said = f" :gray[:small[{words.said(message)}]]" if message else ""
+    return words.STATE_BADGES[run.status.state] + said

@@ -8,7 +8,8 @@ import streamlit as st
 from pages.parts import words
 from pages.parts.chart import chart
 from pages.parts.curves import curve
-from pages.parts.shell import COMPARE, PREDICT, sentences
+from pages.parts.results import link_to_results
+from pages.parts.shell import sentences
 from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
@@ -51,8 +52,9 @@ def _view(going: bool) -> None:
             # The whole page once more, so that it stops looking or begins to, and shows what there
             # is to do now.
             st.rerun()
+        stored = list_runs()
         for run in runs:
-            _card(run)
+            _card(run, stored)
         curves = [curve(run) for run in runs]
         drawn = [data for data in curves if data.points]
         if not drawn:
@@ -68,7 +70,7 @@ def _view(going: bool) -> None:
                     )
 
 
-def _card(run: Run) -> None:
+def _card(run: Run, stored: list[Run]) -> None:
     status = run.status
     with st.container(border=True, key=f"run_{run.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -105,8 +107,7 @@ def _card(run: Run) -> None:
                     f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images]"
                 )
                 st.markdown(f":gray[{_took(run)}]")
-                st.page_link(COMPARE, label="Compare", icon=":material/leaderboard:")
-                st.page_link(PREDICT, label="Predict", icon=":material/image_search:")
+                link_to_results(run, stored)
         elif status.message:
             st.caption(words.said(status.message))
 

@@ -110,18 +110,16 @@ def _samples(run: Run) -> list[Picture]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input("How many", 1, MOST_FILES, 4, key="how_many", width=140)
         if st.button("Draw at random", icon=":material/casino:", key="draw"):
-            st.session_state["samples"] = np.random.default_rng().integers(
-                run.outcome.dataset.test, size=MOST_FILES
-            )
-    drawn = st.session_state.get("samples")
-    if drawn is None:
+            st.session_state["samples"] = np.random.SeedSequence().entropy
+    seed = st.session_state.get("samples")
+    if seed is None:
         st.caption("Pictures that no model here was trained on, with their right answers.")
         return []
     pictures = test_set(run)
     if isinstance(pictures, str):
         st.info(words.said(pictures), icon=":material/folder_off:")
         return []
-    places = drawn[:count] % len(pictures)
+    places = np.random.default_rng(seed).permutation(len(pictures))[:count]
     return [
         Picture(f"Test picture {place}", pixels, pictures.label(place))
         for place, pixels in zip(places, pictures.pictures(places), strict=True)

@@ -8,7 +8,7 @@ from tl_core.evaluation.comparable import LeftOut
 from tl_core.runs.names import run_title
 from tl_core.runs.recorded import recorded_runs
 from tl_core.runs.store import Run, list_runs
-from tl_core.runs.summary import best_runs
+from tl_core.runs.summary import beside, best_runs
 
 # A link to a page with this many runs still reads, and so do its figures.
 MOST = 8
@@ -36,6 +36,7 @@ def choose_runs(
         )
         return [], left_out
     asked = st.session_state.get(key, st.query_params.get_all(key))
+    _say_what_is_gone(asked, [run for found in sets for run in found.runs])
     places = {found.key: found for found in sets}
     # Whoever has trained something wants to see that; recorded runs are for those who have not.
     made_here = next((s for s in sets if not all(run.recorded for run in s.runs)), sets[0])
@@ -75,10 +76,28 @@ def choose_runs(
     return [offered[name] for name in chosen], left_out
 
 
+def _say_what_is_gone(asked: list[str], there: list[Run]) -> None:
+    """Warn of runs that a link names and that have no results here."""
+    gone = [name for name in asked if name not in {run.id for run in there}]
+    if gone:
+        names = ", ".join(words.said(name) for name in gone[:MOST])
+        st.warning(
+            f"This link also names what is not among the finished runs here: {names}. It may have "
+            "been deleted, or never was on this machine.",
+            icon=":material/link_off:",
+        )
+
+
 def _first(found: ComparableSet, most: int) -> list[str]:
-    """Return the best run of each backbone; recorded ones only where none was made here."""
-    made_here = [run for run in found.runs if not run.recorded]
-    return [run.id for run in best_runs(made_here or found.runs)[:most]]
+    """Return the best run of each backbone; recorded ones only where none was made here.
+
+    Where all are of one backbone, the best two.
+    """
+    runs = [run for run in found.runs if not run.recorded] or list(found.runs)
+    best = best_runs(runs)
+    if len(best) == 1:
+        best = beside(best[0], runs)
+    return [run.id for run in best[:most]]
 
 
 def _run_title(run: Run) -> str:

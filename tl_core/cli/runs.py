@@ -23,7 +23,7 @@ from tl_core.cli.output import (
 from tl_core.cli.quiet import start_tensorflow
 from tl_core.runs import queue
 from tl_core.runs.bin import binned, total
-from tl_core.runs.recorded import find_run
+from tl_core.runs.recorded import find_run, recorded_runs
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import seconds_of, summary
 
@@ -40,15 +40,19 @@ def runs(
     found = [run for run in list_runs() if not tag or _has(run, tag)]
     if as_json:
         print_json([summary(run) for run in found])
-    elif not found:
-        out().print("There are no runs yet; `tl train mobilenet_v2 --dataset demo` makes one.")
+        return
+    if found:
+        _print_runs(found)
+    elif tag:
+        out().print(f"No run has {' and '.join(f'the tag {name!r}' for name in tag)}.")
     else:
-        print_table(
-            ("run", "state", "data", "top-1 % (95 %)", "top-5", "took", "asked for", "called"),
-            [_row(run) for run in found],
-        )
+        out().print("There are no runs yet; `tl train mobilenet_v2 --dataset demo` makes one.")
+    recorded = [] if tag else recorded_runs()
+    if recorded:
+        out().print("\nRecorded, made elsewhere:")
+        _print_runs(recorded)
     deleted = binned()
-    if deleted and not as_json:
+    if deleted:
         held = size(total(deleted))
         err().print(f"In the bin: {len(deleted)} of {held}; `tl bin --empty` frees that.")
 
@@ -84,6 +88,13 @@ def stop(run: RunName) -> None:
     queue.refresh()
     stopped = queue.stop(get_run(run))
     out().print(f"{stopped.id} is {stopped.status.state}.")
+
+
+def _print_runs(found: list[Run]) -> None:
+    print_table(
+        ("run", "state", "data", "top-1 % (95 %)", "top-5", "took", "asked for", "called"),
+        [_row(run) for run in found],
+    )
 
 
 def _row(run: Run) -> tuple[object, ...]:

@@ -64,15 +64,31 @@ def summary(run: Run) -> dict[str, Any]:
 def best_runs(runs: Iterable[Run]) -> list[Run]:
     """Return the best finished run of each backbone on the data set of the newest finished one.
 
-    Best is the highest validation accuracy: the test set chooses nothing.
+    Best is the highest validation accuracy: the test set chooses nothing. Demo data count only
+    where there are no others.
     """
     finished = [run for run in runs if run.outcome is not None]
-    if not finished:
+    real = [run for run in finished if run.recipe.dataset != "demo"] or finished
+    if not real:
         return []
-    newest = max(finished, key=lambda run: run.status.created).recipe.dataset
+    return _best(real, max(real, key=lambda run: run.status.created).recipe.dataset)
+
+
+def beside(run: Run, runs: Iterable[Run]) -> list[Run]:
+    """Return a finished run and what to compare it with: the best of each other backbone.
+
+    Where no other backbone was trained on its data, the best other run of its own.
+    """
+    rivals = [one for one in runs if one.outcome is not None and one.id != run.id]
+    own = run.recipe.backbone
+    others = _best([one for one in rivals if one.recipe.backbone != own], run.recipe.dataset)
+    return [run, *(others or _best(rivals, run.recipe.dataset))]
+
+
+def _best(finished: Iterable[Run], dataset: str) -> list[Run]:
     best: dict[str, Run] = {}
     for run in sorted(finished, key=_validation_accuracy):
-        if run.recipe.dataset == newest:
+        if run.recipe.dataset == dataset:
             best[run.recipe.backbone] = run
     return sorted(best.values(), key=_validation_accuracy, reverse=True)
 

@@ -7,12 +7,14 @@ import streamlit as st
 
 from tl_core.compare import Comparison, compare
 from tl_core.runs.labels import LABELS
-from tl_core.runs.store import OUTCOME, Run
+from tl_core.runs.store import ABOUT, OUTCOME, Run
 
 
 def compared(runs: Sequence[Run]) -> Comparison:
-    """Return the comparison of these runs, made anew only where one of them was replaced."""
-    changed = tuple(_changed(run.folder / name) for run in runs for name in (OUTCOME, LABELS))
+    """Return the comparison of these runs, made anew only where one of them changed."""
+    changed = tuple(
+        _changed(run.folder / name) for run in runs for name in (OUTCOME, LABELS, ABOUT)
+    )
     return _compared(runs, tuple(str(run.folder) for run in runs), changed)
 
 

@@ -17,7 +17,8 @@ def draw() -> None:
     if not found:
         return
     size = words.megabytes(total(found))
-    with st.expander(f"Bin: {len(found)} runs, {size}", icon=":material/delete:"):
+    many = "1 run" if len(found) == 1 else f"{len(found)} runs"
+    with st.expander(f"Bin: {many}, {size}", icon=":material/delete:"):
         for one in found[:_MOST]:
             _row(one)
         if len(found) > _MOST:
