@@ -283,3 +283,29 @@ def test_sets_of_comparable_runs_put_real_data_first(three):
     assert [left.run for left in left_out] == ["failed"]
     for found in sets:
         assert compare(found.runs).left_out == ()
+
+
+def test_in_what_the_runs_differ_is_said():
+    alike = [write(name, seed=number) for number, name in enumerate("ab")]
+    assert compare(alike[:1]).differences == ()
+    assert compare(alike).differences == ()
+    own = {"dropout": 0.5, "augmentation": ("flip",), "batch_size": 64, "learning_rate": 0.01}
+    other = write("c", seed=3, recipe=own)
+    outcome = other.outcome
+    less = outcome.dataset.model_copy(update={"train": 100})
+    path = other.folder / "outcome.json"
+    path.write_text(outcome.model_copy(update={"dataset": less}).model_dump_json())
+
+    found = compare([alike[0], get_run("c")])
+    place = [run.run for run in found.runs].index("c")
+    told = {one.name: (one.values[place], one.values[1 - place]) for one in found.differences}
+    recipe, images = alike[0].recipe, outcome.dataset.train
+    assert told == {
+        "training images": ("100", f"{images:,}"),
+        "batch size": ("64", str(recipe.head_batch(images))),
+        "learning rate": ("0.01", f"{recipe.head_rate(images):.3g}"),
+        "dropout": ("0.5", "0"),
+        "augmentation": ("flip", "none"),
+    }
+    assert any("Not trained on equally many images" in caveat for caveat in found.caveats)
+    assert not any("equally many" in caveat for caveat in compare(alike).caveats)

@@ -211,7 +211,8 @@ def test_a_card_has_the_figures_the_recipe_and_the_hash():
     assert f"| sha256 | {'ab' * 32} |" in card
     assert "| Bytes | 1,234,567 |" in card
     assert "| Licence of the weights | CC BY 4.0 |" in card
-    assert "| learning rate | 0.004 |" in card
+    rate = run.recipe.head_rate(run.outcome.dataset.train)
+    assert f"| learning rate | {rate:.3g} |" in card
     assert "| batch norm | no |" in card
     assert "| fine tune blocks | 0 |" in card
     assert "uint8 N×32×32×3" in card

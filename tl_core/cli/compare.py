@@ -35,6 +35,8 @@ def _print_comparison(found: "Comparison") -> None:
         out().print(caveat)
     out().print()
     _print_runs(found)
+    if found.differences:
+        _print_differences(found)
     if found.pairs:
         _print_pairs(found)
     if found.together is not None:
@@ -72,6 +74,15 @@ def _print_runs(found: "Comparison") -> None:
             )
             for run in found.runs
         ],
+    )
+
+
+def _print_differences(found: "Comparison") -> None:
+    out().print("\nIn what the runs differ", style="bold")
+    told = [one.values for one in found.differences]
+    print_table(
+        ("run", *(one.name for one in found.differences)),
+        [(run.run, *values) for run, *values in zip(found.runs, *told, strict=True)],
     )
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tl_core.compare.differences import differences
 from tl_core.compare.document import (
     ComparedRun,
     Comparison,
@@ -117,6 +118,7 @@ def _compared(
             coarse_of_class=data.coarse_of_class,
         ),
         runs=compared,
+        differences=differences([(found.run.recipe, found.outcome) for found in rivals]),
         left_out=tuple(left_out),
         pairs=pairs,
         verdicts=tuple(tuple(row) for row in verdict_matrix(pairs, len(rivals))),
@@ -235,6 +237,8 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         val_accuracy=outcome.val_accuracy,
         best_epoch=outcome.best_epoch,
         epochs=outcome.epochs,
+        training_images=data.train,
+        saved_model_agreement=outcome.saved_model_agreement,
         minutes=sum(cost.seconds.values()) / 60,
         seconds=cost.seconds,
         estimated_seconds=outcome.estimated_seconds,

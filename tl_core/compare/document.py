@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from tl_core.compare.differences import Difference
 from tl_core.evaluation.calibration import Believable
 from tl_core.evaluation.classes import ClassRow
 from tl_core.evaluation.comparable import LeftOut
@@ -54,6 +55,8 @@ class ShownPair(ConfusedPair):
 class ComparedRun(Document):
     """One run: shares in 0..1, `minutes` from start to saved model, `megabytes` of the model.
 
+    `saved_model_agreement` is the share of pictures for which the saved model, which computes in
+    float32, gives the answer that was measured.
     `seconds` is what each phase took and `estimated_seconds` what it was thought to take, empty
     where that is not known. `parameters` are those of the whole model. `confusion` is
     classes×classes with the truth in the rows, `superclass_confusion` the same by superclass.
@@ -76,6 +79,8 @@ class ComparedRun(Document):
     val_accuracy: float
     best_epoch: int
     epochs: int
+    training_images: int
+    saved_model_agreement: float
     minutes: float
     seconds: dict[str, float]
     estimated_seconds: dict[str, float]
@@ -111,6 +116,7 @@ class Comparison(Document):
     caveats: tuple[str, ...]
     data: Data
     runs: tuple[ComparedRun, ...]
+    differences: tuple[Difference, ...]
     left_out: tuple[LeftOut, ...]
     pairs: tuple[Pair, ...]
     verdicts: tuple[tuple[Verdict | None, ...], ...]

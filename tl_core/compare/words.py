@@ -40,6 +40,11 @@ def caveats(runs: Sequence[ComparedRun], is_demo: bool) -> tuple[str, ...]:
             "The runs were made on different machines: compare accuracies, not minutes or "
             "milliseconds."
         )
+    if len({run.training_images for run in runs}) > 1:
+        counts = ", ".join(f"{run.title} {run.training_images:,}" for run in runs)
+        found.append(
+            f"Not trained on equally many images ({counts}): a difference may be that of the data."
+        )
     for run in runs:
         seeds = run.seeds
         if seeds.spread is not None:

@@ -35,7 +35,7 @@ def model_card(run: Run) -> str:
         _what_it_is(run, outcome, evaluation),
         _data(outcome),
         _weights(run, outcome),
-        _recipe(run.recipe),
+        _recipe(run.recipe.resolved(outcome.dataset.train)),
         _figures(outcome, evaluation),
         _calibration(found),
         _cost(outcome),

@@ -287,7 +287,7 @@ def _facts(run: Run) -> list[tuple[str, object]]:
         ("sha256 of the weights", weights.sha256 or "–"),
         ("engine", f"{outcome.engine}, {outcome.precision}"),
     ]
-    chosen = run.recipe.model_dump(mode="json", exclude={"version", "dataset"})
+    chosen = run.recipe.resolved(data.train).model_dump(mode="json", exclude={"version", "dataset"})
     pairs += [(name.replace("_", " "), value) for name, value in chosen.items()]
     pairs += [("note", note) for note in outcome.notes]
     return pairs + [(name, version) for name, version in outcome.versions.items()]

@@ -178,6 +178,16 @@ class Recipe(BaseModel):
         """
         return self.learning_rate or _RATE * (self.head_batch(images) / _MOST_BATCH) ** 0.5
 
+    def resolved(self, images: int) -> Self:
+        """Return the recipe with the numbers that it leaves to the `images` trained on, to read."""
+        return self.model_copy(
+            update={
+                "input_size": self.size,
+                "batch_size": self.head_batch(images),
+                "learning_rate": float(f"{self.head_rate(images):.3g}"),
+            }
+        )
+
     def passes(self, train: int, validation: int, test: int) -> int:
         """Return how many pictures pass the frozen backbone in all."""
         return (

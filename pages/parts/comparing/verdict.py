@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.chart import chart
+from pages.parts.table import table
 from tl_core.compare import Comparison
 from tl_core.compare.document import ComparedRun
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
@@ -24,6 +25,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
             with grid.container(border=True, height="stretch", gap="xsmall"):
                 _card(row, run)
     _accuracies(comparison)
+    _differences(comparison)
     _seeds(comparison)
     # A grid takes the browser longer than all that stands above it.
     every_figure = st.expander(
@@ -76,6 +78,21 @@ def _accuracies(comparison: Comparison) -> None:
             )
 
 
+def _differences(comparison: Comparison) -> None:
+    if comparison.differences:
+        st.header("In what the runs differ")
+        table(
+            {
+                "": [one.name.capitalize() for one in comparison.differences],
+                **{
+                    row.title: [one.values[place] for one in comparison.differences]
+                    for place, row in enumerate(comparison.runs)
+                },
+            },
+            alt="What the runs were made of, where it is not the same",
+        )
+
+
 def _seeds(comparison: Comparison) -> None:
     rows = [
         SeedRow(row.title, row.backbone, row.seeds)
@@ -92,7 +109,7 @@ def _seeds(comparison: Comparison) -> None:
 
 
 def _table(comparison: Comparison) -> None:
-    table = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "Run": row.title,
             "Weights": row.weights,
@@ -102,6 +119,8 @@ def _table(comparison: Comparison) -> None:
             "Top-5 %": 100 * row.top5.value,
             "Macro F1 %": 100 * row.macro_f1,
             "Validation %": 100 * row.val_accuracy,
+            "Saved model %": 100 * row.saved_model_agreement,
+            "Training images": row.training_images,
             "Best epoch": row.best_epoch,
             "Minutes": row.minutes,
             "ms per image": row.ms_per_image,
@@ -112,10 +131,10 @@ def _table(comparison: Comparison) -> None:
         }
         for row in comparison.runs
     )
-    shares = ("Top-1 %", "from", "to", "Top-5 %", "Macro F1 %", "Validation %")
+    shares = ("Top-1 %", "from", "to", "Top-5 %", "Macro F1 %", "Validation %", "Saved model %")
     tenths = (*shares, "Minutes", "ms per image", "ms, 95th percentile")
     st.dataframe(
-        table,
+        frame,
         hide_index=True,
         alt="The runs with their accuracy and cost; click a column's title to sort",
         column_config={
@@ -126,4 +145,8 @@ def _table(comparison: Comparison) -> None:
             "MB": st.column_config.NumberColumn(format="%.0f"),
         },
     )
-    st.caption("'from' and 'to' bound the 95 % interval of top-1. A column's title sorts by it.")
+    st.caption(
+        "'from' and 'to' bound the 95 % interval of top-1. 'Saved model %': how many pictures the "
+        "saved model, which Predict asks and which computes in float32, answers as they were "
+        "answered when the run was measured. A column's title sorts by it."
+    )
