@@ -113,7 +113,7 @@ def _write_results(
         ),
         estimated_seconds={"start": 8.0, "data": 2.0, "features": 40.0, "head": 10.0},
         saved_model_agreement=1.0,
-        machine={"processor": "p"},
+        machine={"processor": "p", "kind": "p, 2 cores"},
         versions={"python": "3"},
     )
     (folder / "outcome.json").write_text(outcome.model_dump_json())

@@ -262,7 +262,7 @@ def test_data_without_superclasses():
 
 def test_times_of_different_machines_are_not_compared(three):
     (three[0].folder / "outcome.json").write_text(
-        three[0].outcome.model_copy(update={"machine": {"processor": "q"}}).model_dump_json()
+        three[0].outcome.model_copy(update={"machine": {"processor": "p"}}).model_dump_json()
     )
     found = compare([get_run(run.id) for run in three])
     assert any("different machines" in caveat for caveat in found.caveats)

@@ -159,19 +159,21 @@ def test_runs_on_other_images_are_not_averaged():
 def test_seeds_are_one_group_and_their_spread_is_the_samples():
     base = {"backbone": "vgg16", "epochs": 3}
     runs = [
-        ("b", make_recipe(**base, seed=2), 0.62),
-        ("other", make_recipe(backbone="vgg16", epochs=4), 0.5),
-        ("a", make_recipe(**base, seed=0, preset="quick"), 0.60),
-        ("again", make_recipe(**base, seed=2), 0.99),
-        ("c", make_recipe(**base, seed=7), 0.67),
+        ("b", make_recipe(**base, seed=2), "x", 0.62),
+        ("other", make_recipe(backbone="vgg16", epochs=4), "x", 0.5),
+        ("a", make_recipe(**base, seed=0, preset="quick"), "x", 0.60),
+        ("again", make_recipe(**base, seed=2), "x", 0.99),
+        ("more data", make_recipe(**base, seed=2), "y", 0.7),
+        ("c", make_recipe(**base, seed=7), "x", 0.67),
     ]
-    first, second = seed_groups(runs)
+    first, second, third = seed_groups(runs)
     assert first.runs == ("a", "b", "c")
     assert first.seeds == (0, 2, 7)
     assert first.mean == pytest.approx(0.63)
     assert first.spread == pytest.approx((((0.03**2) + (0.01**2) + (0.04**2)) / 2) ** 0.5)
     assert (first.representative, first.repeats) == ("a", ("again",))
     assert (second.runs, second.spread) == (("other",), None)
+    assert (third.runs, third.repeats) == (("more data",), ())
 
 
 def candidate(run, dataset="CIFAR-100", fingerprint="x", demo=False, obstacle=None):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tl_core.errors import TransferLabError
 from tl_core.progress import Progress
 from tl_core.training.batches import Examples, training_chunks
 from tl_core.training.fit import fit, quality
@@ -28,12 +29,16 @@ class Heard(Progress):
     def __init__(self) -> None:
         self.steps: list[dict] = []
         self.epochs: list[dict] = []
+        self.notes: list[str] = []
 
     def advance(self, done: int, **figures: float) -> None:
         self.steps.append({"done": done, **figures})
 
     def epoch(self, epoch: int, **figures: float) -> None:
         self.epochs.append({"epoch": epoch, **figures})
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def trained(recipe_choices: dict, seed: int = 0) -> tuple:
@@ -132,6 +137,28 @@ def test_early_stopping_ends_the_fit_and_keeps_the_best_epoch() -> None:
     assert fitted.epochs == len(heard.epochs) == fitted.best_epoch + 2 < 60
 
 
+class Diverging(Loop):
+    """Gives no numbers from its third look at the validation images on."""
+
+    looks = 0
+
+    def probabilities(self, examples: Examples, view: int = 0) -> np.ndarray:
+        self.looks += 1
+        return super().probabilities(examples, view) * (np.nan if self.looks > 2 else 1)
+
+
+def test_a_model_that_diverges_is_not_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "Loop", Diverging)
+    *_, loop, fitted, heard, validation, _ = trained({"epochs": 6, "batch_size": 64})
+    assert (fitted.epochs, len(heard.epochs)) == (2, 2)
+    assert "diverged in epoch 3" in heard.notes[0]
+    _, accuracy, _ = quality(super(Diverging, loop).probabilities(validation), validation)
+    assert accuracy == fitted.val_accuracy > 0.3
+    monkeypatch.setattr(Diverging, "looks", 2)
+    with pytest.raises(TransferLabError, match=r"diverged in epoch 1.* lower learning rate"):
+        trained({"epochs": 6, "batch_size": 64})
+
+
 def test_a_sweep_keeps_the_decay_that_is_best_on_validation() -> None:
     recipe = make_recipe(
         backbone="mobilenet_v2", epochs=40, learning_rate=0.05, batch_size=64, sweep=True
@@ -169,6 +196,12 @@ def test_top5_counts_a_class_among_the_five_highest() -> None:
     assert top1 == pytest.approx(1 / 3)
     assert top5 == pytest.approx(2 / 3)
     assert loss == pytest.approx(-np.log(probabilities[0, labels]).mean(), rel=1e-5)
+
+
+def test_a_model_that_gives_no_numbers_is_right_about_nothing():
+    labels = np.arange(10)
+    none = np.full((10, 10), np.nan, np.float32)
+    assert quality(none, Examples(((),), labels[None], labels)) == (np.inf, 0.0, 0.0)
 
 
 def test_a_model_that_answers_the_same_for_all_is_right_about_one_class():

@@ -11,6 +11,7 @@ from tl_core.features.cache import DoesNotFit
 from tl_core.features.extract import Features
 from tl_core.progress import Progress
 from tl_core.training import inputs
+from tl_core.training import train as training
 from tl_core.training.recipe import Recipe, make_recipe
 from tl_core.training.train import Trained, train
 
@@ -120,6 +121,19 @@ def test_mixing_changes_what_is_trained_and_stays_the_same_for_the_same_seed() -
     plain, first, second = (run("mobilenet_v2", **c)[2] for c in (tuned, mixed, mixed))
     assert np.array_equal(first, second)
     assert not np.array_equal(plain, first)
+
+
+def test_the_top_takes_activations_as_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights at 32 pixels make activations that float16 would turn into zeros."""
+    made, build = [], training.trainable_top
+
+    def spy(*arguments: object, **options: object):
+        made.append(build(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(training, "trainable_top", spy)
+    run("mobilenet_v2", fine_tune_blocks=1, fine_tune_epochs=1)
+    assert {tensor.dtype for tensor in made[0][1].inputs} == {"float32"}
 
 
 def test_validation_figures_are_those_of_the_probabilities_returned() -> None:

@@ -203,7 +203,12 @@ def _seeds(tested: Sequence[_Tested]) -> dict[str, SeedGroup]:
         for recorded in (False, True)
         for group in seed_groups(
             [
-                (found.run.id, found.run.recipe, found.evaluation.top1.value)
+                (
+                    found.run.id,
+                    found.run.recipe,
+                    f"{found.outcome.dataset.fingerprint} {found.outcome.weights.sha256}",
+                    found.evaluation.top1.value,
+                )
                 for found in tested
                 if found.run.recorded is recorded
             ]

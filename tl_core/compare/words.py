@@ -17,8 +17,9 @@ def verdict(runs: Sequence[ComparedRun], right: NDArray[np.bool_], pairs: Sequen
 
 
 def one_machine(runs: Sequence[ComparedRun]) -> bool:
-    """Return whether all runs were timed on the same kind of machine."""
-    return len({(run.machine.get("processor"), run.machine.get("cores")) for run in runs}) == 1
+    """Return whether all runs are known to have been timed on the same kind of machine."""
+    kinds = {run.machine.get("kind") for run in runs}
+    return len(runs) == 1 or (len(kinds) == 1 and None not in kinds)
 
 
 def caveats(runs: Sequence[ComparedRun], is_demo: bool) -> tuple[str, ...]:
@@ -37,8 +38,8 @@ def caveats(runs: Sequence[ComparedRun], is_demo: bool) -> tuple[str, ...]:
         found.append(f"Recorded elsewhere, not made on this machine: {', '.join(recorded)}.")
     if not one_machine(runs):
         found.append(
-            "The runs were made on different machines: compare accuracies, not minutes or "
-            "milliseconds."
+            "The runs were made on different machines, or it is not known on which: compare "
+            "accuracies, not minutes or milliseconds."
         )
     if len({run.training_images for run in runs}) > 1:
         counts = ", ".join(f"{run.title} {run.training_images:,}" for run in runs)

@@ -26,15 +26,17 @@ class SeedGroup(Document):
     repeats: tuple[str, ...]
 
 
-def seed_groups(runs: Sequence[tuple[str, Recipe, float]]) -> tuple[SeedGroup, ...]:
-    """Group runs, each an id, its recipe and its top-1 (0..1), by what they share but the seed.
+def seed_groups(runs: Sequence[tuple[str, Recipe, str, float]]) -> tuple[SeedGroup, ...]:
+    """Group runs by what they share but the seed.
 
-    The preset a recipe started from is only a name and plays no part. Groups stand in the order of
-    their first run; of two runs with the same recipe and seed the first counts.
+    Each is an id, its recipe, what identifies the data and weights it was made from, and its top-1
+    (0..1). The preset a recipe started from is only a name and plays no part. Groups stand in the
+    order of their first run; of two runs with the same recipe and seed the first counts.
     """
-    groups: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
-    for run, recipe, value in runs:
-        groups[recipe.model_dump_json(exclude={"seed", "preset"})].append((recipe.seed, run, value))
+    groups: dict[tuple[str, str], list[tuple[int, str, float]]] = defaultdict(list)
+    for run, recipe, source, value in runs:
+        chosen = recipe.model_dump_json(exclude={"seed", "preset"})
+        groups[chosen, source].append((recipe.seed, run, value))
     return tuple(_group(members) for members in groups.values())
 
 

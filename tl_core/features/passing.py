@@ -18,14 +18,13 @@ class Passing:
     Every look passes the images through the frozen part again.
     """
 
-    dtype = np.dtype(np.float16)
-
     def __init__(self, request: Request, engine: EngineChoice, precision: PrecisionChoice) -> None:
         self._request = request
         self._compiled = compiled_for(request, engine, precision)
+        self.dtype = np.dtype(self._compiled.dtype)
         self.shape = (len(request.indices), *self._compiled.shapes[0])
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
         request = replace(self._request, indices=self._request.indices[rows])
         engine, prepare = self._compiled.engine, request.preparation
         starts = range(0, len(rows), engine.batch)

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import psutil
 
+from tl_core import processor
+
 LIBRARIES = ("transfer-lab", "keras", "tensorflow", "openvino", "numpy", "scikit-learn")
 
 
 def machine() -> dict[str, str]:
-    """Return processor, usable cores, memory and operating system in words."""
+    """Return processor, usable cores, memory and operating system in words, and their `kind`."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(),
+        # Processors of one name differ twofold in speed.
+        "kind": processor.machine(),
         "cores": f"{usable} of {os.cpu_count()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",

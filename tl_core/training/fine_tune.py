@@ -12,12 +12,19 @@ if TYPE_CHECKING:
 
 
 def trainable_top(
-    row: Backbone, weights: Weights, recipe: Recipe, head: "keras.Sequential", policy: str
+    row: Backbone,
+    weights: Weights,
+    recipe: Recipe,
+    head: "keras.Sequential",
+    *,
+    policy: str,
+    dtype: str,
 ) -> "tuple[keras.Model, keras.Model]":
     """Return a backbone whose top is trainable, and the model that trains this top and the head.
 
     The model takes the boundary activation N×h×w×C and, where layers before the boundary are
-    pooled too, all pooled outputs N×D, of which it uses those; it gives scores N×classes.
+    pooled too, all pooled outputs N×D, of which it uses those, both in `dtype`, as they are
+    stored; it gives scores N×classes.
     BatchNorm layers stay fixed: `training=False` alone would not keep them so under training.
     """
     import keras
@@ -32,7 +39,7 @@ def trainable_top(
         keras.config.set_dtype_policy(before)
     for layer in top.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    activation = keras.Input(boundary.shape[1:], dtype="float16", name="boundary")
+    activation = keras.Input(boundary.shape[1:], dtype=dtype, name="boundary")
     inputs: list[Any] = [activation]
     parts = [
         keras.layers.Activation("linear", dtype="float32")(part)
@@ -40,7 +47,7 @@ def trainable_top(
     ]
     if low:
         widths = [part.shape[-1] for part in [*low, *high]]
-        pooled = keras.Input((sum(widths),), dtype="float16", name="pooled")
+        pooled = keras.Input((sum(widths),), dtype=dtype, name="pooled")
         inputs.append(pooled)
         before_boundary = pooled[:, : sum(widths[: len(low)])]
         parts = [keras.layers.Activation("linear", dtype="float32")(before_boundary), *parts]

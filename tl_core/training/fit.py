@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tl_core.errors import TransferLabError
 from tl_core.progress import Progress
 from tl_core.training.batches import Examples, training_chunks
 from tl_core.training.checkpoint import Arrays, Fitted, Saved, TrainingPhase
@@ -47,7 +48,7 @@ def fit(
     second.
 
     Raises:
-        TransferLabError: `saved` is of another model.
+        TransferLabError: `saved` is of another model, or the first epoch's answers are no numbers.
     """
     batch = min(batch_size, len(training))
     steps = len(training) // batch
@@ -88,9 +89,20 @@ def fit(
                 learning_rate=loop.learning_rate,
                 images_per_second=count * batch / (time.monotonic() - chunk_started),
             )
-        last = epoch
         seconds = time.monotonic() - started
         val_loss, val_accuracy, val_top5 = quality(loop.probabilities(validation), validation)
+        if not np.isfinite(val_loss):
+            if best is None:
+                raise TransferLabError(
+                    f"The model diverged in epoch {epoch}: its answers are no numbers. Train it "
+                    "with a lower learning rate."
+                )
+            progress.note(
+                f"The model diverged in epoch {epoch}, so training ended there and the best epoch "
+                "before it was kept; a lower learning rate would go on."
+            )
+            break
+        last = epoch
         if best is None or (val_accuracy, -val_loss) > (best.val_accuracy, -best.val_loss):
             best = Fitted(epoch, epoch, val_loss, val_accuracy)
             weights = loop.model.get_weights()
@@ -118,8 +130,11 @@ def quality(probabilities: NDArray[np.float32], examples: Examples) -> tuple[flo
     """Return mean negative log-likelihood, top-1 and top-5 of probabilities N×classes.
 
     Of equal probabilities the lower class stands first, as in the evaluation of the test set:
-    a model that gives every class the same would otherwise be right about every image.
+    a model that gives every class the same would otherwise be right about every image. One that
+    gives no numbers is right about none, and its loss is infinite.
     """
+    if not np.isfinite(probabilities).all():
+        return float("inf"), 0.0, 0.0
     rows: Any = np.arange(len(examples))
     own = probabilities[rows, examples.labels][:, None]
     earlier = np.arange(probabilities.shape[1]) < examples.labels[:, None]

@@ -59,7 +59,13 @@ def sweep_decay(
     for decay in DECAYS:
         keras.utils.set_random_seed(recipe.seed)
         head = build_head(recipe, classes, *statistics, policy=policy, training=True)
-        optimizer = make_optimizer(recipe, peak=rate, decay=decay, steps=steps)
+        optimizer = make_optimizer(
+            recipe,
+            peak=rate,
+            decay=decay,
+            steps=steps,
+            warmup_steps=round(len(training) // batch * recipe.warmup_epochs),
+        )
         loop = Loop(head, optimizer, recipe.label_smoothing, classes)
         for epoch in range(recipe.epochs):
             order = np.random.default_rng([recipe.seed, epoch + 1])

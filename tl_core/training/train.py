@@ -291,8 +291,14 @@ class _Run:
         extracted: Extracted,
     ) -> tuple[Fitted, Loop, Examples]:
         recipe = self.recipe
-        policy = top_policy(self.row, recipe)
-        tuned, top = trainable_top(self.row, self.weights, recipe, head, policy)
+        tuned, top = trainable_top(
+            self.row,
+            self.weights,
+            recipe,
+            head,
+            policy=top_policy(self.row, recipe),
+            dtype=max(array.dtype for array in extracted.top[0]).name,
+        )
         optimizer = fine_tuning_optimizer(recipe, len(self.dataset.train))
         mixing = Mixing(recipe.fine_tune_mixup, recipe.fine_tune_shift, recipe.seed)
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes, mixing)
@@ -315,6 +321,11 @@ class _Run:
             saved=saved,
             keep=self.keep(loop, "fine-tune", before),
         )
+        if before and fitted.best_epoch <= before.epochs:
+            self.progress.note(
+                f"Fine-tuning did not help: on validation epoch {fitted.best_epoch}, before it "
+                "began, stayed the best, and that model was kept."
+            )
         rates.remember(
             rates.fine_tune_key(recipe),
             len(training) * (fitted.epochs - (saved.reached.epoch if saved else epochs_before)),
