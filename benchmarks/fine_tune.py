@@ -5,10 +5,11 @@
 Both sides train the same last block and a linear head on the same images with the same batches,
 optimiser, rates and epochs, without augmentation, and are measured on the same test images. The
 plain side is what a tutorial shows: the whole network inside the model, its last block unfrozen,
-`fit` in float32; its head is trained first, on frozen features, as ours is. Ours passes the frozen
-part once, which is counted apart. Each side has a process of its own, in which TensorFlow has the
-kernels that it has in a tutorial or in a run of ours. The two are as alike in their random numbers
-as the two ways allow, which is not to the bit: `--seeds` repeats both.
+`fit` in float32; its head is trained first, on frozen features, as ours is. Both keep the epoch,
+head's or fine-tuning's, that is best on the same validation images, which is not timed. Ours passes
+the frozen part once, which is counted apart. Each side has a process of its own, in which
+TensorFlow has the kernels that it has in a tutorial or in a run of ours. The two are as alike in
+their random numbers as the two ways allow, which is not to the bit: `--seeds` repeats both.
 """
 
 import argparse
@@ -116,11 +117,24 @@ def plain(recipe, images: int, test: int) -> dict:
     dense = keras.layers.Dense(classes, kernel_initializer=keras.initializers.RandomNormal(0, 1e-3))
     head = keras.Sequential([keras.Input((features.shape[1],)), normalise, dense])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    watched, truth = dataset.images.read(dataset.validation), dataset.labels[dataset.validation]
+    frozen = keras.Sequential([before, backbone_model]).predict(watched, 32, verbose=0)
+    best: tuple = (-1.0, None)
+
+    def keep(scores: np.ndarray) -> None:
+        nonlocal best
+        right = float((scores.argmax(1) == truth).mean())
+        if right > best[0]:
+            best = right, [variable.numpy() for variable in (*base.variables, *head.variables)]
+
     batch = recipe.head_batch(len(pictures))
     steps = max(len(pictures) // batch, 1) * recipe.epochs
     rate, decay = recipe.head_rate(len(pictures)), recipe.weight_decay
     head.compile(make_optimizer(recipe, peak=rate, decay=decay, steps=steps), loss)
-    head.fit(features, labels, batch, recipe.epochs, verbose=0)
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: keep(head.predict(frozen, verbose=0))
+    )
+    head.fit(features, labels, batch, recipe.epochs, verbose=0, callbacks=[watch])
 
     names = [layer.name for layer in base.layers]
     first = names.index(row.blocks[recipe.fine_tune_blocks - 1]) + 1
@@ -137,8 +151,11 @@ def plain(recipe, images: int, test: int) -> dict:
 
         def on_epoch_end(self, epoch, logs=None):
             seconds.append(time.perf_counter() - self.began)
+            keep(model.predict(watched, 32, verbose=0))
 
     model.fit(pictures, labels, batch, recipe.fine_tune_epochs, verbose=0, callbacks=[Timer()])
+    for variable, value in zip((*base.variables, *head.variables), best[1], strict=True):
+        variable.assign(value)
     scores = model.predict(dataset.images.read(dataset.test), 32, verbose=0)
     right = scores.argmax(1) == dataset.labels[dataset.test]
     # The first epoch traces the model, which is Keras' start and not its pace.
