@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from app_pages import ROOT, open_page, texts
+from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from pages.parts import door
 from scripts.browser_app import serving
 from tl_core.door.asgi import COOKIE
 from tl_core.door.passwords import PASSWORD
+from tl_core.runs import bin
+from tl_core.runs.store import get_run
 
 PAGES = [None, "1_Train", "2_Compare", "3_Predict", "4_Runs"]
 
@@ -61,6 +64,24 @@ def test_without_the_password_no_page_runs(
     assert logins is not None
     cookies[COOKIE] = logins.enter("here", "correct horse")
     assert open_page(name).title
+
+
+def test_after_the_log_out_a_click_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run("20261122-0741-vgg16-frozen-aaaa")
+    bin.delete(get_run("aaaa"))
+    monkeypatch.setenv(PASSWORD, "correct horse")
+    cookies = {COOKIE: "forged"}
+    monkeypatch.setattr(door.st, "context", SimpleNamespace(cookies=cookies))
+    open_page("4_Runs")
+    cookies[COOKIE] = door._logins().enter("here", "correct horse")
+    page = open_page("4_Runs")
+    cookies[COOKIE] = "forged"
+    page.button(key="empty_bin").click().run()
+    assert "You are not logged in" in texts(page)
+    assert len(bin.binned()) == 1
+    cookies[COOKIE] = door._logins().enter("here", "correct horse")
+    open_page("4_Runs").button(key="empty_bin").click().run()
+    assert not bin.binned()
 
 
 class _User(dict[str, object]):

@@ -52,7 +52,12 @@ def page(title: str) -> Iterator[None]:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Show an expected error as its sentence, and any other as one with a code for the log."""
+    """Show an expected error as its sentence, and any other as one with a code for the log.
+
+    What a click calls and what a page draws anew by itself does not pass the page's top, so the
+    reader is asked for here too: a log-out counts in every tab.
+    """
+    door.ask()
     try:
         yield
     except TransferLabError as error:
