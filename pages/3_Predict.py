@@ -21,7 +21,7 @@ with shell.page("Predict"):
                 "These models know pictures made by code, and answer with their classes whatever "
                 "they are shown."
             )
-    asked = pictures.choose(runs[0])
+    asked = pictures.choose(runs)
     if not asked:
         st.caption(
             f"Each model answers with one of the {len(data.class_names)} classes of "

@@ -56,6 +56,26 @@ def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:
     assert "ms" in charts(page)[0]["light"]["layout"]["title"]["subtitle"]["text"]
 
 
+def test_each_model_is_given_pictures_of_its_own_size(models: None) -> None:
+    import keras
+
+    larger = open_path(NAMES[1])
+    outcome = Outcome.model_validate_json(larger.with_name("outcome.json").read_bytes())
+    about = outcome.dataset.model_copy(update={"resolution": 64})
+    changed = outcome.model_copy(update={"dataset": about})
+    larger.with_name("outcome.json").write_text(changed.model_dump_json())
+    inputs = keras.Input((64, 64, 3), dtype="uint8")
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    keras.Model(inputs, keras.layers.Dense(100, activation="softmax")(mean)).save(larger)
+    page = open_page("3_Predict")
+    assert "32 × 32 or 64 × 64 pixels" in texts(page)
+    page.file_uploader(key="files").upload("red.png", _picture())
+    page.file_uploader(key="files").upload("notes.txt", b"no picture at all")
+    page.run()
+    assert len(calm(page).error) == 1, page.error
+    assert len(charts(page)) == 2
+
+
 def test_of_more_files_than_are_taken_the_first_are_answered(models: None) -> None:
     page = open_page("3_Predict", models=NAMES[0])
     for number in range(MOST_FILES + 1):

@@ -1,9 +1,11 @@
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tl_core.errors import TransferLabError
+from tl_core.inference import predictor as module
 from tl_core.inference.predictor import Predictor
 from tl_core.inference.saved import SavedModel
 
@@ -89,3 +91,26 @@ def test_a_replaced_file_is_loaded_again(tmp_path: Path, pictures: np.ndarray) -
     predictor.predict(path, pictures)
     saved(path, bias=50.0)
     assert predictor.predict(path, pictures).probabilities[:, 0].min() > 0.99
+
+
+def test_what_a_first_answer_takes_longer_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        classes = 2
+        calls = 0
+
+        def __init__(self, path: Path) -> None:
+            pass
+
+        def __call__(self, pictures: np.ndarray) -> np.ndarray:
+            self.calls += 1
+            time.sleep(0.3 if self.calls == 1 else 0)
+            return np.full((len(pictures), 2), 0.5, np.float32)
+
+    monkeypatch.setattr(module, "SavedModel", Slow)
+    path = tmp_path / "model.keras"
+    path.touch()
+    predictor = Predictor()
+    assert predictor.predict(path, np.zeros((2, 4, 4, 3), np.uint8)).ms_per_image < 100
+    assert predictor.predict(path, np.zeros((0, 4, 4, 3), np.uint8)).probabilities.shape == (0, 2)

@@ -38,8 +38,9 @@ def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
 def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) -> None:
     seen, said = st.columns([1, 4], gap="medium")
     with seen:
-        height, width, _ = picture.pixels.shape
-        enlarged = words.enlarged(picture.pixels, _SHOWN)
+        pixels = picture.pixels(runs[0])
+        height, width, _ = pixels.shape
+        enlarged = words.enlarged(pixels, _SHOWN)
         st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as the network sees it")
         st.caption(f"{words.plain(picture.name)} · {width} × {height} pixels")
         verdict = st.container()
@@ -138,7 +139,7 @@ def _row(picture: Picture, run: Run) -> dict[str, object]:
 def _asked(picture: Picture, run: Run) -> tuple[Answer, float]:
     """Return the run's answer to the picture, and the milliseconds it took when first asked."""
     changed = run.model_path.stat().st_mtime_ns if run.model_path.exists() else 0
-    probabilities, milliseconds = _probabilities(str(run.model_path), changed, picture.pixels)
+    probabilities, milliseconds = _probabilities(str(run.model_path), changed, picture.pixels(run))
     temperature = analysis(run).believable.temperature
     names = run.outcome.dataset.class_names
     return read_answer(probabilities, names, temperature), milliseconds

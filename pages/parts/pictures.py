@@ -21,16 +21,23 @@ _FITS: dict[Fit, str] = {"crop": "Cut out the centre", "pad": "Pad with black ba
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the network is given it (uint8 H×W×3), and its right class where known."""
+    """A picture as networks are given it, and its right class where known.
+
+    `sizes` holds it once for each resolution that one of the models takes: uint8 H×W×3.
+    """
 
     name: str
-    pixels: NDArray[np.uint8]
+    sizes: dict[int, NDArray[np.uint8]]
     truth: str | None = None
 
+    def pixels(self, run: Run) -> NDArray[np.uint8]:
+        """Return the picture as the run's model is given it."""
+        return self.sizes[run.outcome.dataset.resolution]
 
-def choose(run: Run) -> list[Picture]:
-    """Let the reader give pictures or draw some from the run's test set; return the readable."""
-    sources: dict[str, Callable[[Run], list[Picture]]] = {
+
+def choose(runs: list[Run]) -> list[Picture]:
+    """Let the reader give pictures or draw some from the runs' test set; return the readable."""
+    sources: dict[str, Callable[[list[Run]], list[Picture]]] = {
         "Files": _files,
         "Test set": _samples,
         "Camera": _camera,
@@ -43,39 +50,42 @@ def choose(run: Run) -> list[Picture]:
         key="from",
         bind="query-params",
     )
-    return sources[source](run)
+    return sources[source](runs)
 
 
-def _files(run: Run) -> list[Picture]:
+def _files(runs: list[Run]) -> list[Picture]:
     files = st.file_uploader(
         f"Drop up to {MOST_FILES} pictures here ({ACCEPTED})",
         accept_multiple_files=True,
         key="files",
     )
     if not files:
-        st.caption(_what_happens(run))
+        st.caption(_what_happens(runs))
         return []
     if len(files) > MOST_FILES:
         st.warning(f"{len(files)} files were dropped; the first {MOST_FILES} are shown.")
-    return _read(files[:MOST_FILES], run)
+    return _read(files[:MOST_FILES], runs)
 
 
-def _camera(run: Run) -> list[Picture]:
-    st.caption(_what_happens(run))
+def _camera(runs: list[Run]) -> list[Picture]:
+    st.caption(_what_happens(runs))
     shot = st.camera_input("Take a picture", key="camera")
-    return _read([shot], run) if shot else []
+    return _read([shot], runs) if shot else []
 
 
-def _what_happens(run: Run) -> str:
-    size = run.outcome.dataset.resolution
+def _resolutions(runs: list[Run]) -> list[int]:
+    return sorted({run.outcome.dataset.resolution for run in runs})
+
+
+def _what_happens(runs: list[Run]) -> str:
+    sizes = " or ".join(f"{size} × {size}" for size in _resolutions(runs))
     return (
         f"A picture goes the way of the training's: turned upright, made square, brought to "
-        f"{size} × {size} pixels. It stays on this machine."
+        f"{sizes} pixels. It stays on this machine."
     )
 
 
-def _read(files: list[UploadedFile], run: Run) -> list[Picture]:
-    size = run.outcome.dataset.resolution
+def _read(files: list[UploadedFile], runs: list[Run]) -> list[Picture]:
     fit = st.segmented_control(
         "Made square by",
         list(_FITS),
@@ -86,11 +96,15 @@ def _read(files: list[UploadedFile], run: Run) -> list[Picture]:
     )
     found = []
     for file in files:
-        pixels = _pixels(file.file_id, file, size, fit)
-        if isinstance(pixels, str):
-            st.error(f"**{words.plain(file.name)}**: {pixels}", icon=":material/broken_image:")
+        sizes = {}
+        for size in _resolutions(runs):
+            pixels = _pixels(file.file_id, file, size, fit)
+            if isinstance(pixels, str):
+                st.error(f"**{words.plain(file.name)}**: {pixels}", icon=":material/broken_image:")
+                break
+            sizes[size] = pixels
         else:
-            found.append(Picture(file.name, pixels))
+            found.append(Picture(file.name, sizes))
     return found
 
 
@@ -106,7 +120,7 @@ def _pixels(number: str, _file: UploadedFile, size: int, fit: Fit) -> NDArray[np
         return str(error)
 
 
-def _samples(run: Run) -> list[Picture]:
+def _samples(runs: list[Run]) -> list[Picture]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input("How many", 1, MOST_FILES, 4, key="how_many", width=140)
         if st.button("Draw at random", icon=":material/casino:", key="draw"):
@@ -115,12 +129,22 @@ def _samples(run: Run) -> list[Picture]:
     if seed is None:
         st.caption("Pictures that no model here was trained on, with their right answers.")
         return []
-    pictures = test_set(run)
-    if isinstance(pictures, str):
-        st.info(words.said(pictures), icon=":material/folder_off:")
-        return []
-    places = np.random.default_rng(seed).permutation(len(pictures))[:count]
+    drawn: dict[int, NDArray[np.uint8]] = {}
+    for run in runs:
+        pictures = test_set(run)
+        if isinstance(pictures, str):
+            st.info(words.said(pictures), icon=":material/folder_off:")
+            return []
+        # The same pictures for each run: all of them were tested on the same.
+        places = np.random.default_rng(seed).permutation(len(pictures))[:count]
+        size = run.outcome.dataset.resolution
+        if size not in drawn:
+            drawn[size] = pictures.pictures(places)
     return [
-        Picture(f"Test picture {place}", pixels, pictures.label(place))
-        for place, pixels in zip(places, pictures.pictures(places), strict=True)
+        Picture(
+            f"Test picture {place}",
+            {size: pixels[number] for size, pixels in drawn.items()},
+            pictures.label(place),
+        )
+        for number, place in enumerate(places)
     ]

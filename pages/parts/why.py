@@ -48,12 +48,12 @@ def draw(picture: Picture, run: Run, answer: Answer, why: Why, key: str) -> None
     name = st.selectbox("Looked at for", answer.classes, key=f"why_{key}_{run.id}")
     target = run.outcome.dataset.class_names.index(name)
     heat = _explainer(str(run.model_path), run.model_path.stat().st_mtime_ns)(
-        picture.pixels, target
+        picture.pixels(run), target
     )
     if not heat.any():
         st.caption(f"Nothing in the last layer speaks for {words.plain(name)}.")
         return
-    shown = words.enlarged(overlay(picture.pixels, heat, why.strength), _SIDE)
+    shown = words.enlarged(overlay(picture.pixels(run), heat, why.strength), _SIDE)
     st.image(shown, width=_SIDE, alt=f"Where {run_title(run)} looks in {picture.name} for {name}")
 
 

@@ -18,7 +18,7 @@ Model = SavedModel | GuardedModel
 
 @dataclass(frozen=True)
 class Prediction:
-    """Probabilities N×classes for N pictures, and the milliseconds that each took."""
+    """Probabilities N×classes for N pictures, and the milliseconds that each took, once warm."""
 
     probabilities: NDArray[np.float32]
     ms_per_image: float
@@ -43,7 +43,11 @@ class Predictor:
             TransferLabError: the model is missing or unreadable, or the pictures' size is not its.
         """
         with self._lock:
-            model = self._ready(model_path)
+            model, loaded = self._ready(model_path)
+            if loaded:
+                # A first answer traces the model, which takes a hundred times as long.
+                for picture in pictures[:1]:
+                    model(picture[None])
             started = time.perf_counter()
             # One at a time, as a user's pictures come, so that memory does not grow with them.
             rows = [model(picture[None]) for picture in pictures]
@@ -58,18 +62,20 @@ class Predictor:
             TransferLabError: the model is missing or unreadable.
         """
         with self._lock:
-            return self._ready(model_path)
+            return self._ready(model_path)[0]
 
-    def _ready(self, path: Path) -> Model:
+    def _ready(self, path: Path) -> tuple[Model, bool]:
+        """Return the model at `path`, and whether it was loaded just now."""
         try:
             key = (path, path.stat().st_mtime_ns)
         except OSError as error:
             raise TransferLabError(
                 f"There is no {path.name} in {path.parent.name}; the run may have been deleted."
             ) from error
-        if key not in self._models:
+        loaded = key not in self._models
+        if loaded:
             self._models[key] = GuardedModel(path) if is_from_elsewhere(path) else SavedModel(path)
             while len(self._models) > self._most:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
-        return self._models[key]
+        return self._models[key], loaded
