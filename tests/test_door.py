@@ -249,6 +249,19 @@ class TestDoor:
         assert ask(closed, "/_stcore/stream", kind="websocket").kind == "websocket.close"
         assert ask(closed, "/_stcore/health").text == "inside", "a monitor may ask"
 
+    def test_the_path_that_the_app_gets_decides_and_no_other(self):
+        closed = door(Rules(password=STORED))
+        for path, host in (
+            ("/_stcore/stream", "x/_stcore/health?"),
+            ("/media/x.png", "x/_stcore/health#"),
+            # What puts an address together leaves out such characters; the app does not.
+            ("/_stcore/hea\tlth", "127.0.0.1:8501"),
+        ):
+            assert ask(closed, path, host=host, accept="*/*").status == 401, (path, host)
+            assert ask(closed, path, kind="websocket", host=host).kind == "websocket.close"
+        there = ask(closed, "/Train", query="view=Live", host="x/login?")
+        assert there.headers["location"] == "/login?next=%2FTrain%3Fview%3DLive"
+
     def test_the_password_opens_it_and_logging_out_closes_it(self):
         closed = door(Rules(password=STORED))
         assert 'type="password"' in ask(closed, "/login").text

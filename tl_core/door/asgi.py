@@ -59,7 +59,8 @@ class Door:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        path = connection.url.path.removeprefix(self._base)
+        # Not of `connection.url`: that is put together with the Host header, which anybody writes.
+        path = scope["path"].removeprefix(self._base)
         send = _with_headers(send) if scope["type"] == "http" else send
         if path == "/_stcore/health":
             await self._app(scope, receive, send)
@@ -96,8 +97,8 @@ class Door:
     def _to_login(self, connection: HTTPConnection) -> Response:
         scope = connection.scope
         if scope["type"] == "http" and scope["method"] == "GET" and _wants_page(connection):
-            query = f"?{connection.url.query}" if connection.url.query else ""
-            asked = quote(connection.url.path + query, safe="")
+            query = _query(scope)
+            asked = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
             return RedirectResponse(f"{self._base}/login?next={asked}", 303)
         return PlainTextResponse("Log in first.", 401)
 
@@ -111,7 +112,7 @@ class Door:
         if request.method != "POST":
             if logins.knows(request.cookies.get(COOKIE)):
                 return RedirectResponse(target, 303)
-            return HTMLResponse(login_page(request.url.query))
+            return HTMLResponse(login_page(_query(request.scope)))
         if not _same_origin(request):
             return HTMLResponse(login_page("", "Send this form from this page itself."), 403)
         address = _address(request)
@@ -119,21 +120,21 @@ class Door:
         if wait:
             seconds = f"{wait:.0f}" if wait > 1 else "1"
             sentence = f"Too many wrong tries; try again in {seconds} s."
-            answer = HTMLResponse(login_page(request.url.query, sentence), 429)
+            answer = HTMLResponse(login_page(_query(request.scope), sentence), 429)
             answer.headers["Retry-After"] = seconds
             return answer
         password = await _password(request)
         token = await run_in_threadpool(logins.enter, address, password) if password else None
         if token is None:
             sentence = "That is not the password."
-            return HTMLResponse(login_page(request.url.query, sentence), 401)
+            return HTMLResponse(login_page(_query(request.scope), sentence), 401)
         entered = RedirectResponse(target, 303)
         entered.set_cookie(
             COOKIE,
             token,
             max_age=int(LASTS),
             path=f"{self._base}/",
-            secure=request.url.scheme == "https",
+            secure=request.scope["scheme"] == "https",
             httponly=True,
             samesite="lax",
         )
@@ -153,6 +154,10 @@ def _is_from_here(connection: HTTPConnection) -> bool:
     if any(name in connection.headers for name in _FORWARDED):
         return False
     return is_local_name(connection.headers.get("host", ""))
+
+
+def _query(scope: Scope) -> str:
+    return bytes(scope["query_string"]).decode("utf-8", "replace")
 
 
 def _wants_page(connection: HTTPConnection) -> bool:
