@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
 import pytest
@@ -355,7 +356,22 @@ class TestUploads:
     def test_files_on_their_way_count(self):
         uploads = Uploads(dict, lambda session: True)
         paths = [f"/_stcore/upload_file/s/{number}" for number in range(MOST_FILES + 1)]
-        assert [uploads.begin(path, "1") for path in paths[:-1]] == [None] * MOST_FILES
-        assert uploads.begin(paths[-1], "1").status == 413
-        uploads.end(paths[0])
-        assert uploads.begin(paths[-1], "1") is None
+        with ExitStack() as coming:
+            for path in paths[:-1]:
+                assert coming.enter_context(uploads.coming(path, "1")) is None
+            with uploads.coming(paths[-1], "1") as refusal:
+                assert refusal.status == 413
+        with uploads.coming(paths[-1], "1") as refusal:
+            assert refusal is None
+
+    def test_files_sent_at_once_to_one_place_count_each(self):
+        uploads = Uploads(dict, lambda session: True)
+        path, length = "/_stcore/upload_file/s/f", str(MOST_BYTES)
+        with ExitStack() as others:
+            for _ in range(MOST_HELD // MOST_BYTES - 1):
+                assert others.enter_context(uploads.coming(path, length)) is None
+            for _ in range(2):
+                with uploads.coming(path, length) as refusal:
+                    assert refusal is None, "there is room for one more each time one has ended"
+                    with uploads.coming(path, length) as refusal:
+                        assert refusal is not None, "and for one only"

@@ -82,15 +82,13 @@ class Door:
 
     async def _through(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT":
-            refusal = self._uploads.begin(path, Request(scope).headers.get("content-length"))
-            if refusal is not None:
-                answer = PlainTextResponse(refusal.reason, refusal.status)
-                await _refuse(answer, scope, receive, send)
-                return
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._uploads.end(path)
+            length = Request(scope).headers.get("content-length")
+            with self._uploads.coming(path, length) as refusal:
+                if refusal is None:
+                    await self._app(scope, receive, send)
+                else:
+                    answer = PlainTextResponse(refusal.reason, refusal.status)
+                    await _refuse(answer, scope, receive, send)
             return
         await self._app(scope, receive, send)
 

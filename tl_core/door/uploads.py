@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_FILES = 50
@@ -35,11 +36,25 @@ class Uploads:
     def __init__(self, held: Callable[[], Held], admitted: Callable[[str], bool]) -> None:
         self._held = held
         self._admitted = admitted
-        self._coming: dict[str, tuple[str, str, int]] = {}
+        # By request: several may be for one file.
+        self._coming: dict[object, tuple[str, str, int]] = {}
         self._lock = threading.Lock()
 
-    def begin(self, path: str, length: str | None) -> Refusal | None:
-        """Return why the upload to `path` is refused; if it is not, call `end` after it."""
+    @contextmanager
+    def coming(self, path: str, length: str | None) -> Iterator[Refusal | None]:
+        """Yield why the upload to `path` is refused; if it is not, it counts until the block ends.
+
+        `length` is what the request says of its bytes.
+        """
+        request = object()
+        refusal = self._begin(request, path, length)
+        try:
+            yield refusal
+        finally:
+            with self._lock:
+                self._coming.pop(request, None)
+
+    def _begin(self, request: object, path: str, length: str | None) -> Refusal | None:
         match = _PATH.fullmatch(path)
         if not match:
             return None
@@ -62,10 +77,5 @@ class Uploads:
             taken += sum(bytes_coming for _, _, bytes_coming in coming)
             if taken + size > MOST_HELD:
                 return Refusal(413, "The server holds as many files as it can; remove some.")
-            self._coming[path] = (session, file, size)
+            self._coming[request] = (session, file, size)
         return None
-
-    def end(self, path: str) -> None:
-        """Forget that a file is on its way."""
-        with self._lock:
-            self._coming.pop(path, None)
