@@ -308,6 +308,8 @@ class TestDoor:
         assert enter(closed, origin="https://evil.com").status == 403
         assert enter(closed, origin="http://127.0.0.1:8501").status == 303
         assert enter(closed, WORD + "x" * 9000).status == 401
+        crowded = urlencode([(f"f{number}", "x") for number in range(20)] + [("password", WORD)])
+        assert ask(closed, "/login", "POST", body=crowded.encode()).status == 401
 
     def test_below_a_path_of_its_own(self):
         closed = door(Rules(password=STORED), base="lab")

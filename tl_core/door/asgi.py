@@ -185,7 +185,11 @@ async def _password(request: Request) -> str:
         body += part
         if len(body) > _MOST_FORM_BYTES:
             return ""
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        # More fields than the form has: nobody filled it in.
+        return ""
     return fields.get("password", [""])[0]
 
 
