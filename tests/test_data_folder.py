@@ -1,7 +1,10 @@
+import json
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -188,6 +191,37 @@ def test_every_picture_is_checked_once_and_again_when_it_changed(root, monkeypat
     assert sorted(checked) == ["x.png", "y.png"]
     assert second.skipped == ()
     assert len(second.images) == 61
+
+
+def test_a_picture_that_could_not_be_opened_is_passed_over_once(root, monkeypatch):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def check(path: Path) -> None:
+        if path.name == "007.png" and path.parent.name == "dog":
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            check_image(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    monkeypatch.setattr(folder_check, "THREADS", 1)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(folder_check, "check_image", check)
+        (skipped,) = opened(root).skipped
+    assert skipped.path == root / "dog" / "007.png"
+    assert skipped.reason == "cannot be read (too many open files); change that and try again"
+    assert opened(root).skipped == ()
+
+
+def test_pictures_are_checked_again_with_another_pillow(root, own_folders):
+    opened(root)
+    (memory,) = own_folders.glob("cache/folders/*.json")
+    kept = json.loads(memory.read_text())
+    kept["answers"]["cat/007.png"][2] = "is of a format that this Pillow does not read"
+    memory.write_text(json.dumps(kept))
+    assert [skipped.path.name for skipped in opened(root).skipped] == ["007.png"]
+    memory.write_text(json.dumps(kept).replace(PIL.__version__, "1.0"))
+    assert opened(root).skipped == ()
 
 
 def test_a_damaged_memory_of_checks_is_made_again(root, own_folders):

@@ -234,6 +234,23 @@ class TestWhatIsRefused:
             read(tmp_path)
 
 
+def test_a_want_of_memory_is_not_called_damage(monkeypatch):
+    def starved(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", starved)
+    with pytest.raises(UnreadableImage, match=r"not enough memory\); end other programs"):
+        check_image(blank_png(5, 5))
+
+
+def test_damage_that_leads_before_the_beginning_of_a_file_is_called_damage(monkeypatch, tmp_path):
+    path = tmp_path / "cat.png"
+    path.write_bytes(blank_png(5, 5))
+    monkeypatch.setattr(Image, "open", lambda stream, formats: stream.seek(-9))
+    with pytest.raises(UnreadableImage, match="truncated or damaged"):
+        check_image(path)
+
+
 def test_one_large_picture_is_decoded_at_a_time_and_small_ones_beside_it():
     """Of 40 megapixels each takes hundreds of MB, and as many are asked for as there are tabs."""
 

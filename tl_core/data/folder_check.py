@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import PIL
+
 from tl_core.data.folder_scan import Picture
 from tl_core.data.images import THREADS, check_image
+from tl_core.data.picture_file import FORMATS, NotReached
 from tl_core.errors import TransferLabError, UnreadableImage
 from tl_core.files import write_text
 from tl_core.progress import Progress
 from tl_core.settings import settings
 
-# Rises when `check_image` learns to judge otherwise, so that old answers are asked again.
-_JUDGEMENT = 2
+# What the answers depend on besides the pictures. The number rises when `check_image` learns to
+# judge otherwise; another Pillow may read more than the one before, or less.
+_JUDGEMENT = [3, PIL.__version__, *FORMATS]
 
 _AT_ONCE = 256
 
@@ -25,7 +29,8 @@ Answers = dict[str, tuple[int, int, str]]
 def unreadable(root: Path, pictures: Sequence[Picture], progress: Progress) -> dict[Path, str]:
     """Return the pictures that cannot be decoded, each with the reason.
 
-    A picture is decoded the first time it is met, and again when its size or time has changed.
+    A picture is decoded the first time it is met, and again when its size or time has changed, or
+    when it could not be reached the last time.
 
     Raises:
         Stopped: the user asked to stop; what was checked until then is remembered.
@@ -33,6 +38,7 @@ def unreadable(root: Path, pictures: Sequence[Picture], progress: Progress) -> d
     memory = settings().cache / "folders" / f"{_digest(root)}.json"
     known = _remembered(memory)
     answers: Answers = {}
+    unreached: dict[Path, str] = {}
     unknown = []
     for picture in pictures:
         name = str(picture.path.relative_to(root))
@@ -47,22 +53,27 @@ def unreadable(root: Path, pictures: Sequence[Picture], progress: Progress) -> d
         with ThreadPoolExecutor(THREADS) as pool:
             for first in range(0, len(unknown), _AT_ONCE):
                 now = unknown[first : first + _AT_ONCE]
-                for picture, reason in zip(now, pool.map(_reason, now), strict=True):
-                    name = str(picture.path.relative_to(root))
-                    answers[name] = (picture.size, picture.mtime_ns, reason)
-                progress.advance(len(answers))
+                for picture, (reached, reason) in zip(now, pool.map(_asked, now), strict=True):
+                    if reached:
+                        name = str(picture.path.relative_to(root))
+                        answers[name] = (picture.size, picture.mtime_ns, reason)
+                    else:
+                        unreached[picture.path] = reason
+                progress.advance(len(answers) + len(unreached))
     finally:
         if unknown or len(answers) != len(known):
             _remember(memory, answers)
-    return {root / name: reason for name, (_, _, reason) in answers.items() if reason}
+    refused = {root / name: reason for name, (_, _, reason) in answers.items() if reason}
+    return refused | unreached
 
 
-def _reason(picture: Picture) -> str:
+def _asked(picture: Picture) -> tuple[bool, str]:
     try:
         check_image(picture.path)
     except UnreadableImage as error:
-        return str(error).removeprefix(f"{picture.path} ").removesuffix(".")
-    return ""
+        reason = str(error).removeprefix(f"{picture.path} ").removesuffix(".")
+        return not isinstance(error, NotReached), reason
+    return True, ""
 
 
 def _remembered(memory: Path) -> Answers:

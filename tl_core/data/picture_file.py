@@ -1,5 +1,6 @@
 """A picture file from outside: recognised by its content, and refused where it could do harm."""
 
+import errno
 import io
 import stat
 import threading
@@ -41,9 +42,18 @@ ACCEPTED = ", ".join(FORMATS[:-1]).replace("WEBP", "WebP") + f" or {FORMATS[-1]}
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+class NotReached(UnreadableImage):
+    """A picture that could not be read for want of something else: nothing is said of itself."""
+
+
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Yield the picture, not decoded yet; whatever fails inside becomes UnreadableImage."""
+    """Yield the picture, not decoded yet; whatever fails inside becomes UnreadableImage.
+
+    Raises:
+        NotReached: the file could not be opened or read, or there was not enough memory.
+        UnreadableImage: it is not a picture that is accepted, or damaged.
+    """
     name = "The picture" if isinstance(source, bytes) else str(source)
     try:
         with _stream(source, name) as stream, _recognised(stream, name) as image:
@@ -58,12 +68,19 @@ def opened(source: Path | bytes) -> Iterator[Image.Image]:
         raise
     except Image.DecompressionBombError as error:
         raise UnreadableImage(_too_large(name, "has far too many pixels", MAX_PIXELS)) from error
-    except OSError as error:
-        reason = error.strerror.lower() if error.strerror else "it is truncated or damaged"
-        raise UnreadableImage(
-            f"{name} cannot be read ({reason}); give an intact {ACCEPTED} file."
+    except MemoryError as error:
+        raise NotReached(
+            f"{name} cannot be read (there was not enough memory); end other programs and try "
+            "again."
         ) from error
     except Exception as error:  # decoders raise whatever a damaged file leads them to
+        # The system gives a number with what fails in opening and reading, decoders give none. A
+        # damaged file may send them to a place before its beginning, which the system calls EINVAL.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            reason = (error.strerror or str(error)).lower()
+            raise NotReached(
+                f"{name} cannot be read ({reason}); change that and try again."
+            ) from error
         raise UnreadableImage(
             f"{name} cannot be read (it is truncated or damaged); give an intact {ACCEPTED} file."
         ) from error
