@@ -117,6 +117,25 @@ def test_a_removal_that_was_interrupted_is_taken_up_again() -> None:
     assert not folder.exists()
 
 
+def test_two_that_make_room_at_once_do_not_meet() -> None:
+    _fill("one")
+    (seen,) = usage().entries
+    assert clear()[1] == 0
+    assert cache._remove(seen.key)
+    assert not list((settings().cache / "locks").iterdir())
+
+
+def test_a_removal_that_fails_lets_the_entry_go() -> None:
+    _fill("one")
+    entry = Entry({"name": "one"})
+    (entry.folder / "kept").mkdir()
+    with pytest.raises(OSError, match="kept"):
+        clear()
+    (entry.folder / "kept").rmdir()
+    assert clear()[1] == 0
+    assert not entry.folder.exists()
+
+
 def test_an_unreadable_state_is_built_anew() -> None:
     _fill("one")
     (Entry({"name": "one"}).folder / "state.json").write_text("{broken")

@@ -251,14 +251,18 @@ def _remove(key: str) -> bool:
     lock = try_lock(_lock_path(key, "use"), write=True)
     if lock is None:
         return False
-    # The description goes last, so that an interrupted removal is taken up again.
     folder = _root() / key
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == "key.json"):
-        file.unlink()
-    folder.rmdir()
-    for kind in ("write", "use"):
-        _lock_path(key, kind).unlink(missing_ok=True)
-    lock.release()
+    try:
+        # Another process may have seen the same entry and removed it before this one got the lock.
+        if folder.exists():
+            # The description goes last, so that an interrupted removal is taken up again.
+            for file in sorted(folder.iterdir(), key=lambda file: file.name == "key.json"):
+                file.unlink(missing_ok=True)
+            folder.rmdir()
+        for kind in ("write", "use"):
+            _lock_path(key, kind).unlink(missing_ok=True)
+    finally:
+        lock.release()
     return True
 
 
