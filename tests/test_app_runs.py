@@ -5,10 +5,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from app_pages import calm, open_page, seen, texts
+from app_pages import calm, open_page, seen, tables, texts
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
+from tl_core.cli.commands import app as cli
 from tl_core.exchange.archive import export_run
 from tl_core.runs import about, bin, order, queue
 from tl_core.runs.recorded import record
@@ -81,6 +83,25 @@ def test_waiting_runs_change_places_and_are_held_released_and_stopped(still: Non
     app = press(app, f"stop_{third}")
     assert get_run(third).status.state == "stopped"
     assert f"stop_{third}" not in {button.key for button in app.button}
+
+
+def test_a_chosen_run_shows_what_came_of_it() -> None:
+    run = write_run("a-run-1111", recipe={"dropout": 0.25})
+    outcome = run.outcome
+    data = outcome.dataset.model_copy(update={"skipped": ("birds/3.png: it is cut off",)})
+    changed = outcome.model_copy(update={"dataset": data, "notes": ("Something fell back.",)})
+    (run.folder / "outcome.json").write_text(changed.model_dump_json())
+    app = page(run=run.id)
+    said = texts(app)
+    assert f"Top-1 **{100 * run.figures.top1.value:.1f} %**" in said
+    assert "Something fell back." in said
+    assert "birds/3.png: it is cut off" in said
+    (recipe,) = tables(app)
+    assert {"Choice": "Dropout", "Value": "0.25"} in recipe
+    told = CliRunner().invoke(cli, ["show", "1111"]).output
+    assert "birds/3.png: it is cut off" in told
+    written = write_run("a-run-2222", state="failed")
+    assert "Top-1" not in texts(page(run=written.id))
 
 
 def test_a_run_taken_meanwhile_gives_a_sentence(still: None) -> None:

@@ -7,6 +7,8 @@ from tl_core.runs.store import Run
 
 DEMO = "demo data"
 
+_MOST_SKIPPED = 20
+
 
 def print_run(run: Run) -> None:
     """Print a run for people."""
@@ -42,6 +44,10 @@ def print_run(run: Run) -> None:
             ("saved model", f"{share(outcome.saved_model_agreement)} the same answers"),
         ]
         facts += [("note", note) for note in outcome.notes]
+        skipped = outcome.dataset.skipped
+        facts += [("passed over", name) for name in skipped[:_MOST_SKIPPED]]
+        if len(skipped) > _MOST_SKIPPED:
+            facts.append(("passed over", f"and {len(skipped) - _MOST_SKIPPED:,} more (`--json`)"))
     facts += [("recipe", _changed(run)), ("folder", run.folder)]
     print_facts(facts)
 

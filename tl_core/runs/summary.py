@@ -55,6 +55,7 @@ def summary(run: Run) -> dict[str, Any]:
         "cached_features": outcome.cached_features if outcome else None,
         "saved_model_agreement": outcome.saved_model_agreement if outcome else None,
         "notes": list(outcome.notes) if outcome else [],
+        "skipped": list(outcome.dataset.skipped) if outcome else [],
         "machine": outcome.machine if outcome else None,
         "versions": outcome.versions if outcome else None,
         "folder": str(run.folder),

@@ -7,11 +7,18 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.recipe_form import field_title
+from pages.parts.results import link_to_results
 from pages.parts.shell import sentences
+from pages.parts.table import table
 from tl_core.exchange.archive import export_run
+from tl_core.paths import without_folders
 from tl_core.runs import about, bin
 from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, get_run
+
+# More file names than these nobody reads on a page; `tl show RUN --json` has them all.
+_MOST_SKIPPED = 100
 
 
 def draw(run: Run, runs: list[Run]) -> None:
@@ -29,6 +36,7 @@ def draw(run: Run, runs: list[Run]) -> None:
         st.caption(words.plain(run.id))
         if run.status.message:
             st.caption(words.said(run.status.message))
+        _outcome(run, runs)
         if not run.recorded:
             _words(run, runs)
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -36,6 +44,36 @@ def draw(run: Run, runs: list[Run]) -> None:
                 _export(run)
             if not run.recorded:
                 _delete(run)
+
+
+def _outcome(run: Run, runs: list[Run]) -> None:
+    """Draw what came of the run, what there is to know of it, and its recipe."""
+    if run.figures:
+        top1 = run.figures.top1
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"Top-1 **{words.percent(top1.value)}** "
+                f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images of "
+                f"{words.plain(words.dataset_title(run))}]"
+            )
+            link_to_results(run, runs)
+    if run.outcome:
+        for note in run.outcome.notes:
+            st.caption(words.said(note))
+        skipped = run.outcome.dataset.skipped
+        if skipped:
+            with st.expander(f"Files passed over: {len(skipped):,}", icon=":material/block:"):
+                for name in skipped[:_MOST_SKIPPED]:
+                    st.caption(words.said(name))
+    with st.expander("Recipe", icon=":material/tune:"):
+        chosen = run.recipe.model_dump(mode="json", exclude={"version"}, exclude_defaults=True)
+        table(
+            {
+                "Choice": [field_title(name) for name in chosen],
+                "Value": [without_folders(str(value)) for value in chosen.values()],
+            },
+            alt="What the run's recipe chooses other than by default",
+        )
 
 
 def _words(run: Run, runs: list[Run]) -> None:
