@@ -50,7 +50,7 @@ def test_the_table_shows_every_run_and_why_one_cannot_be_read(own_folders: Path)
     shown = {row["Run"]: row for row in rows(page())}
     best = shown["Best · 1111"]
     assert (best["State"], best["Network"], best["Tags"]) == ("finished", "MobileNetV2", ["paper"])
-    assert best["Top-1"] == get_run("a-run-1111").figures.top1.value
+    assert best["Top-1 %"] == 100 * get_run("a-run-1111").figures.top1.value
     assert best["Minutes"] == pytest.approx(53 / 60)
     assert best["Id"] == "a-run-1111"
     assert shown["MobileNetV2 · Frozen backbone · 2222"]["Remark"] == "It went wrong."

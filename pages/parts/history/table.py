@@ -24,7 +24,7 @@ def draw(runs: list[Run]) -> Run | None:
         selection_mode="single-row",
         on_select=lambda: _take_row(ids),
         column_config={
-            "Top-1": st.column_config.NumberColumn(format="percent"),
+            "Top-1 %": st.column_config.NumberColumn(format="%.1f"),
             "Minutes": st.column_config.NumberColumn(format="%.1f"),
             "Asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "Tags": st.column_config.ListColumn(),
@@ -66,7 +66,7 @@ def _row(run: Run) -> dict[str, object]:
         "State": "waiting, held" if status.held else status.state,
         "Network": BACKBONES[run.recipe.backbone].title,
         "Data": words.dataset_title(run),
-        "Top-1": run.figures.top1.value if run.figures else None,
+        "Top-1 %": 100 * run.figures.top1.value if run.figures else None,
         "Minutes": minutes(run),
         "Asked for": datetime.fromtimestamp(status.created),
         "Tags": list(run.about.tags),
