@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app_pages import calm, charts, open_page, seen, texts
+from PIL import Image
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
@@ -95,6 +96,18 @@ def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
     page.text_input(key="train_folder").set_value(str(tmp_path / "nowhere")).run()
     assert "is not a folder" in page.error[0].value
     assert page.button(key="start").disabled
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(
+                tmp_path / "pictures" / name / f"{number}.png"
+            )
+    (tmp_path / "pictures" / "dog" / "scan.tif").touch()
+    page.text_input(key="train_folder").set_value(str(tmp_path / "pictures")).run()
+    said = texts(calm(page))
+    assert "16 pictures to train on and 4 to test on, in 2 classes." in said
+    assert "Passed over: 1," in said
+    assert not page.button(key="start").disabled
 
 
 def test_the_time_it_takes_is_told_before_the_click() -> None:

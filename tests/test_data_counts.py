@@ -13,6 +13,7 @@ def test_the_demo_is_counted_as_it_opens() -> None:
     counts = image_counts("demo")
     assert counts.test == len(dataset.test)
     assert counts.labelled == len(dataset.train) + len(dataset.validation)
+    assert counts.classes == len(dataset.class_names)
 
 
 @pytest.mark.parametrize("split", ["", "train/"])
@@ -24,7 +25,9 @@ def test_a_folder_is_counted_as_it_opens(tmp_path: Path, split: str) -> None:
             for number in range(many):
                 Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
     dataset = open_dataset(f"folder:{tmp_path}/pictures")
+    (folder / "scan.tif").touch()
     counts = image_counts(f"folder:{tmp_path}/pictures")
+    assert (counts.classes, counts.passed_over) == (len(dataset.class_names), 1)
     assert counts.test == len(dataset.test)
     assert counts.labelled == len(dataset.train) + len(dataset.validation)
 

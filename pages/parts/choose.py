@@ -162,6 +162,14 @@ def make_recipes(
 def show_estimate(recipes: list[Recipe]) -> None:
     """Say how long the recipes will take together, and what they will leave on the disk."""
     counts = machine.counted(recipes[0].dataset)
+    if recipes[0].dataset.startswith(FOLDER):
+        said = (
+            f"{counts.labelled:,} pictures to train on and {counts.test:,} to test on, in "
+            f"{counts.classes:,} classes."
+        )
+        if counts.passed_over:
+            said += f" Passed over: {counts.passed_over:,}, links or kinds that are not read."
+        st.caption(said)
     estimates = [estimate(recipe, counts.labelled, counts.test) for recipe in recipes]
     time = words.duration(sum(one.seconds for one in estimates))
     disk = words.megabytes(sum(one.disk_bytes for one in estimates))

@@ -14,10 +14,15 @@ from tl_core.errors import TransferLabError
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """Images for training and validation together, and images of the test set."""
+    """Images for training and validation together, those of the test set, and their classes.
+
+    `passed_over` are links in a folder that lead nowhere, and pictures of kinds that are not read.
+    """
 
     labelled: int
     test: int
+    classes: int
+    passed_over: int = 0
 
 
 def image_counts(name: str) -> ImageCounts:
@@ -34,11 +39,11 @@ def image_counts(name: str) -> ImageCounts:
         pictures = len(found.pictures)
         given = sum(picture.split == "test" for picture in found.pictures)
         test = given or round(TEST_SHARE * pictures)
-        return ImageCounts(pictures - test, test)
+        return ImageCounts(pictures - test, test, len(found.class_names), len(found.skipped))
     classes = len(SHAPES) * len(TEXTURES)
     known = {
-        "cifar100": ImageCounts(COUNTS["train"], COUNTS["test"]),
-        "demo": ImageCounts(classes * TRAIN_PER_CLASS, classes * TEST_PER_CLASS),
+        "cifar100": ImageCounts(COUNTS["train"], COUNTS["test"], 100),
+        "demo": ImageCounts(classes * TRAIN_PER_CLASS, classes * TEST_PER_CLASS, classes),
     }
     if name not in known:
         raise TransferLabError(
