@@ -4,10 +4,12 @@ from pathlib import Path
 
 from app_pages import calm, charts, open_page, seen, texts
 from PIL import Image
+from pytest import MonkeyPatch
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
-from tl_core.runs.store import get_run, list_runs
+from pages.parts import live
+from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.training.recipe import Recipe
 
 Journal = Callable[[], list[list[str]]]
@@ -40,6 +42,18 @@ def test_one_click_trains_every_ticked_network_with_what_was_changed(journal: Jo
         assert (recipe.epochs, recipe.preset, recipe.dataset) == (3, "frozen", "demo")
     assert page.segmented_control(key="view").value == "Live"
     assert "VGG16 · Frozen backbone" in texts(page)
+
+
+def test_a_run_that_begins_between_two_looks_is_not_missed(monkeypatch: MonkeyPatch) -> None:
+    run = write_run("run-1", state="queued")
+    written, waiting = run.folder / "status.json", live.waiting_runs
+
+    def begins(runs: list[Run]) -> list[Run]:
+        written.write_text(written.read_text().replace("queued", "running"))
+        return waiting(list_runs())
+
+    monkeypatch.setattr(live, "waiting_runs", begins)
+    assert [run.id for run in live.shown_runs()] == ["run-1"]
 
 
 def test_what_was_changed_holds_while_the_choices_are_closed(journal: Journal) -> None:

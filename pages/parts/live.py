@@ -24,10 +24,14 @@ _MOST_ENDED = 4
 def shown_runs() -> list[Run]:
     """Return what trains, then what waits in its order, then what has lately ended."""
     runs = [run for run in list_runs() if not run.problem]
-    at_work = [run for run in reversed(runs) if run.active and not run.waits]
-    active = at_work + waiting_runs(runs)
-    ended = [run for run in runs if time.time() - (run.status.ended or 0) < _RECENT]
-    return active + ended[:_MOST_ENDED]
+    # A run may begin or end between two looks at it: each is shown once, and none is missed.
+    waiting = waiting_runs(runs)
+    ids = {run.id for run in waiting}
+    at_work = [run for run in reversed(runs) if run.active and run.id not in ids]
+    ids |= {run.id for run in at_work}
+    now = time.time()
+    ended = [r for r in runs if r.id not in ids and now - (r.status.ended or 0) < _RECENT]
+    return [*at_work, *waiting, *ended[:_MOST_ENDED]]
 
 
 def live(start_new: str) -> None:
