@@ -61,7 +61,10 @@ class TestRules:
         assert named.lets_in("bob@lab.org", None)
         for email in ("bob@example.org", "ann@example.org.evil", "x@evil-lab.org", "", None, 3):
             assert not named.lets_in(email, True)
-        assert not named.lets_in("ann@example.org", False)
+        for verified in (True, "true", None):
+            assert named.lets_in("ann@example.org", verified)
+        for verified in (False, "false", "False", "", "no", 0, 1, [], {}):
+            assert not named.lets_in("ann@example.org", verified), verified
         assert rules(None, {"TL_USERS": "*"}, oidc=True).lets_in("x@y.z", True)
 
     def test_names_of_this_machine(self):

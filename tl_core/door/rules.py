@@ -24,8 +24,14 @@ class Rules:
     alone: bool = False
 
     def lets_in(self, email: object, verified: object) -> bool:
-        """Return whether the provider's user with this e-mail address may come in."""
-        if not isinstance(email, str) or verified is False:
+        """Return whether the provider's user with this e-mail address may come in.
+
+        `verified` is the claim `email_verified`, which some providers give as text. None where it
+        is missing, as from Microsoft Entra: such a provider is believed.
+        """
+        if not isinstance(email, str):
+            return False
+        if verified is not None and verified is not True and verified != "true":
             return False
         name = email.strip().lower()
         return any(
