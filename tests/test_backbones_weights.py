@@ -130,6 +130,16 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     assert file_hash(path, "md5") == hashlib.md5(b"other").hexdigest()
 
 
+def test_a_hash_that_cannot_be_remembered_is_told_all_the_same(
+    tmp_path: Path, own_folders: Path
+) -> None:
+    own_folders.mkdir(exist_ok=True)
+    (own_folders / "cache").write_text("no folder")
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert file_hash(path, "md5") == hashlib.md5(b"one").hexdigest()
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_preprocessing_is_that_of_keras_and_survives_safe_mode(name: str, tmp_path: Path) -> None:
     import keras

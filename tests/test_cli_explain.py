@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from run_folders import write_run
 from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
+from tl_core.cli.explain import _file_name
 from tl_core.cli.quiet import quiet_start
 from tl_core.runs import queue
 from tl_core.runs.pipeline import train_and_test
@@ -45,6 +47,14 @@ def test_each_picture_is_drawn_and_a_class_goes_by_its_name(finished: str, tmp_p
     assert 0 <= drawn["probability"] <= 1
     with Image.open(drawn["file"]) as picture:
         assert picture.size == (384, 384)
+
+
+@pytest.mark.parametrize("name", ["x/../../../pwned", "C:\\x", "\u732b" * 200, "a" * 300, ".."])
+def test_a_class_of_any_name_stays_in_the_folder(name: str, tmp_path: Path) -> None:
+    file = tmp_path / _file_name("photo " * 100, write_run(), name)
+    file.touch()
+    assert file.parent == tmp_path
+    assert [found.name for found in tmp_path.glob("*.png")] == [file.name]
 
 
 def test_what_native_libraries_say_is_shown_only_when_the_work_fails(

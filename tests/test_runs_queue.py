@@ -221,9 +221,22 @@ def test_what_a_killed_process_left_half_stored_or_half_deleted_is_removed(journ
     for name in (".building-a", ".deleting-b"):
         (own_folders / "runs" / name).mkdir(parents=True)
         (own_folders / "runs" / name / "recipe.json").touch()
+    (own_folders / "runs" / ".deleting-file").touch()
     wait_for(queue.submit(recipe(1)), "finished")
     left = [path.name for path in (own_folders / "runs").iterdir() if path.is_dir()]
     assert left == [list_runs()[0].id]
+
+
+def test_what_cannot_be_removed_stops_no_run(journal, own_folders, monkeypatch):
+    left = own_folders / "runs" / ".deleting-b"
+    left.mkdir(parents=True)
+
+    def refuses(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(queue, "remove", refuses)
+    queue.sweep()
+    assert left.is_dir()
 
 
 def test_a_link_in_place_of_a_run_is_deleted_and_not_what_it_leads_to(own_folders, tmp_path):

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 from tl_core.files import recalled, write_text
 from tl_core.settings import settings
+
+_log = logging.getLogger(__name__)
 
 
 def file_hash(path: Path, algorithm: str) -> str:
@@ -17,7 +20,10 @@ def file_hash(path: Path, algorithm: str) -> str:
     if key not in known:
         with path.open("rb") as stream:
             known[key] = hashlib.file_digest(stream, algorithm).hexdigest()
-        write_text(memory, json.dumps({**_read(memory), key: known[key]}, indent=1))
+        try:
+            write_text(memory, json.dumps({**_read(memory), key: known[key]}, indent=1))
+        except OSError as error:
+            _log.warning("The hash of %s could not be remembered: %s", path.name, error)
     return known[key]
 
 

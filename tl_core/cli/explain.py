@@ -1,5 +1,6 @@
 """`tl explain`: where in pictures trained models saw their answers."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +57,7 @@ def explain(
             chances = predictor.predict(one.model_path, picture[None]).probabilities[0]
             target = int(chances.argmax()) if of_class is None else _number(one, of_class)
             shown = overlay(picture, explainers[one.id](picture, target), strength)
-            file = output / f"{path.stem}-{one.id}-{data.class_names[target]}.png"
+            file = output / _file_name(path.stem, one, data.class_names[target])
             with replacing(file) as temporary:
                 enlarged = Image.fromarray(shown).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
                 enlarged.save(temporary, format="PNG")
@@ -93,3 +94,10 @@ def _number(run: Run, name: str) -> int:
             f"Run {run.id} knows no class {name!r}; it knows for instance {', '.join(alike)}."
         )
     return names.index(name)
+
+
+def _file_name(picture: str, run: Run, class_name: str) -> str:
+    """Return a name that stays in its folder and is not too long, whatever a class is called."""
+    parts = ((picture, 90), (run.folder.name, 60), (class_name, 60))
+    safe = (re.sub(r"[^\w .+-]", "_", part).encode()[:most] for part, most in parts)
+    return "-".join(part.decode(errors="ignore") for part in safe) + ".png"

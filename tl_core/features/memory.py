@@ -1,6 +1,7 @@
 """What this machine has learnt about its engines: how fast each is, which was wrong."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,6 +14,8 @@ from tl_core.features.network import Network
 from tl_core.files import recalled, write_text
 from tl_core.processor import machine
 from tl_core.settings import settings
+
+_log = logging.getLogger(__name__)
 
 Section = Literal["paces", "wrong"]
 Document = dict[str, dict[str, object]]
@@ -110,4 +113,7 @@ def _read() -> Document:
 def _keep(section: Section, key: str, value: object) -> None:
     known = _read()
     known.setdefault(section, {})[key] = value
-    write_text(_path(), json.dumps(known, indent=1, sort_keys=True))
+    try:
+        write_text(_path(), json.dumps(known, indent=1, sort_keys=True))
+    except OSError as error:
+        _log.warning("What was learnt of the engines could not be remembered: %s", error)

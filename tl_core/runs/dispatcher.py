@@ -173,7 +173,7 @@ def _kill(run: Run) -> None:
         # tell, since that changes with the clock.
         if any(Path(argument).name == run.id for argument in process.cmdline()):
             _kill_with_children(process.pid)
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return
 
 
@@ -182,10 +182,10 @@ def _kill_with_children(pid: int) -> None:
     try:
         worker = psutil.Process(pid)
         ended = [worker, *worker.children(recursive=True)]
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return
     for process in ended:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             process.kill()
 
 

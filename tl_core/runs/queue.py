@@ -117,7 +117,11 @@ def sweep() -> None:
         left = path.name.startswith(IMPORTING) and not is_held(worker_lock(path))
         if left or path.name.startswith((BUILDING, DELETING)):
             _log.info("removing %s, left by a process that was killed", path.name)
-            remove(path)
+            try:
+                remove(path)
+            except OSError as error:
+                # It is tried again by the next dispatcher; runs must not wait for it.
+                _log.warning("%s could not be removed: %s", path.name, error)
 
 
 def refresh() -> None:
@@ -213,8 +217,8 @@ def ensure_dispatcher() -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a folder with all that is in it, or a link to one and not what it leads to."""
-    if path.is_symlink():
+    """Delete a folder with all that is in it, or a file, or a link and not what it leads to."""
+    if path.is_symlink() or not path.is_dir():
         path.unlink()
     else:
         shutil.rmtree(path)
