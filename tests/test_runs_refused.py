@@ -161,6 +161,39 @@ def _many_hidden(sent: Path) -> bytes:
     return bytes(content)
 
 
+def _many_behind_another_end(sent: Path) -> bytes:
+    """The same in a longer form, before an end whose disk numbers look like an end themselves."""
+    content = _many(sent)
+    at = content.rfind(b"PK\x05\x06")
+    size, offset = struct.unpack("<LL", content[at + 12 : at + 20])
+    longer = (b"PK\x06\x06", 44, 45, 45, 0, 0, 20_000, 20_000, size, offset)
+    return b"".join(
+        (
+            content[:at],
+            struct.pack("<4sQ2H2L4Q", *longer),
+            struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1),
+            b"PK\x05\x06" + b"PK\x05\x06" + bytes(14),
+        )
+    )
+
+
+def _more_than_said(sent: Path) -> bytes:
+    """An archive of twelve files whose end says that there are ten."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(12):
+            archive.writestr(str(number), "")
+    content = bytearray(file.getvalue())
+    content[-14:-10] = struct.pack("<HH", 10, 10)
+    return bytes(content)
+
+
+def _on_several_disks(sent: Path) -> bytes:
+    content = bytearray(sent.read_bytes())
+    content[-18:-14] = struct.pack("<HH", 1, 1)
+    return bytes(content)
+
+
 def _tar(sent: Path) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -194,6 +227,9 @@ RAW: list[tuple[str, Callable[[Path], bytes], str]] = [
     ("one name twice", _twice, "'recipe.json' twice"),
     ("20,000 files", _many, "more than the 10 files"),
     ("20,000 files, hidden", _many_hidden, "more than the 10 files"),
+    ("20,000 files behind another end", _many_behind_another_end, "more than the 10 files"),
+    ("12 files that say they are 10", _more_than_said, "more than the 10 files"),
+    ("on several disks", _on_several_disks, "not a whole ZIP archive"),
     ("tar with links and devices", _tar, "not a whole ZIP archive"),
     ("encrypted", _encrypted, "in a form that is not read"),
     ("bzip2", _other_compression, "in a form that is not read"),

@@ -25,6 +25,8 @@ def open_zip(file: BinaryIO, most: int) -> ZipFile:
         _look_at_the_end(file, most)
         file.seek(0)
         archive = ZipFile(file)
+        if len(archive.infolist()) > most:
+            raise _too_many(most)
     except (BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise TransferLabError("It is not a whole ZIP archive.") from error
     names = set()
@@ -46,10 +48,18 @@ def _look_at_the_end(file: BinaryIO, most: int) -> None:
     tail = min(file.tell(), _END64_SIZE + _END_SIZE + _MOST_COMMENT)
     file.seek(-tail, 2)
     content = file.read(tail)
-    at = content.rfind(_END)
+    # As Python does: an end without a comment first, else its own numbers could look like one.
+    whole = content[-_END_SIZE:].startswith(_END) and content.endswith(b"\0\0")
+    at = tail - _END_SIZE if whole else content.rfind(_END)
     if at < 0:
         raise BadZipFile
-    entries, directory = struct.unpack("<HL", content[at + 10 : at + 16])
+    disk, first_disk, here, entries, directory = struct.unpack("<4HL", content[at + 4 : at + 16])
     longer = content[max(0, at - _END64_SIZE) : at].startswith(_END64)
     if longer or entries > most or directory > most * _A_NAME:
-        raise TransferLabError(f"It holds more than the {most} files that it may.")
+        raise _too_many(most)
+    if disk or first_disk or here != entries:
+        raise BadZipFile
+
+
+def _too_many(most: int) -> TransferLabError:
+    return TransferLabError(f"It holds more than the {most} files that it may.")
