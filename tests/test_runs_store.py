@@ -173,3 +173,11 @@ def test_a_thousand_runs_are_listed_in_under_half_a_second():
     runs = list_runs()
     assert len(runs) == 1001
     assert time.process_time() - started < 0.5
+
+
+def test_a_version_of_any_length_is_told_in_a_sentence():
+    run = write_run()
+    (run.folder / "status.json").write_text('{"version": "' + "a" * 10_000 + '"}')
+    problem = get_run(run.id).problem
+    assert "status.json has version 'aaa" in problem
+    assert len(problem) < 200

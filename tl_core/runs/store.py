@@ -324,7 +324,7 @@ def _parse(path: Path, document: type[_D]) -> _D:
         first = error.errors()[0]
         if first["loc"] == ("version",):
             raise TransferLabError(
-                f"{path.name} has version {first['input']!r}, which this Transfer Lab does not "
+                f"{path.name} has version {first['input']!r:.40}, which this Transfer Lab does not "
                 "know; open it with the one that wrote it."
             ) from error
         where = ".".join(str(part) for part in first["loc"])
