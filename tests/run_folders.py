@@ -64,11 +64,12 @@ def _write_results(
     rng = np.random.default_rng(seed)
     probabilities = _answers(rng, labels, classes, skill)
     validation_labels = rng.integers(0, classes, 100)
+    validation = _answers(rng, validation_labels, classes, skill)
     np.savez(
         folder / "predictions.npz",
         probabilities=probabilities,
         labels=labels,
-        validation_probabilities=_answers(rng, validation_labels, classes, skill),
+        validation_probabilities=validation,
         validation_labels=validation_labels,
     )
     names = tuple(f"class {number}" for number in range(classes))
@@ -77,6 +78,7 @@ def _write_results(
     evaluation = evaluate(probabilities, labels, names, coarse, coarse_names)
     (folder / "evaluation.json").write_text(evaluation.model_dump_json())
     accuracy = evaluation.top1.value
+    validated = evaluate(validation, validation_labels, names)
     outcome = Outcome(
         dataset=DatasetInfo(
             name=dataset,
@@ -99,8 +101,8 @@ def _write_results(
         cached_features=False,
         best_epoch=2,
         epochs=2,
-        val_accuracy=accuracy,
-        val_loss=1.0,
+        val_accuracy=validated.top1.value,
+        val_loss=validated.loss,
         cost=Cost(
             seconds={"start": 1.0, "data": 2.0, "features": 30.0, "head": 20.0},
             images_per_second=100.0,

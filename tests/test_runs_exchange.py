@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_a_run_comes_back_as_it_was_sent_and_marked(tmp_path: Path) -> None:
     assert left_here() == sorted([".bin", run.id])
     with pytest.raises(TransferLabError, match="made elsewhere; record the runs made here"):
         record(get_run(back.id))
+
+
+def test_what_a_run_says_of_its_validation_is_found_anew(sent: Path, tmp_path: Path) -> None:
+    parts = parts_of(sent)
+    told = json.loads(parts["outcome.json"])
+    change = edited("outcome.json", lambda o: o.update(val_accuracy=1.0, val_loss=0.0))
+    run = import_run(written(tmp_path / "better.zip", change(parts)))
+    assert run.outcome.val_accuracy == told["val_accuracy"] < 1
+    assert run.outcome.val_loss == told["val_loss"] > 0
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed", "interrupted"])

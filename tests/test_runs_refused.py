@@ -53,6 +53,36 @@ def _promising_too_much(parts: Parts) -> Parts:
     return parts | {"predictions.npz": file.getvalue()}
 
 
+def _announced(images: int) -> Callable[[Parts], Parts]:
+    """As many test images as outcome.json announces, too, so that shapes fit each other."""
+
+    def change(parts: Parts) -> Parts:
+        outcome = json.loads(parts["outcome.json"])
+        outcome["dataset"]["test"] = images
+        classes = len(outcome["dataset"]["class_names"])
+        file = io.BytesIO()
+        with np.load(io.BytesIO(parts["predictions.npz"])) as arrays:
+            kept = {name: arrays[name] for name in arrays.files if name.startswith("validation")}
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, descr, shape in (
+                ("probabilities", "<f2", (images, classes)),
+                ("labels", "|u1", (images,)),
+            ):
+                with archive.open(f"{name}.npy", "w") as entry:
+                    np.lib.format.write_array_header_1_0(
+                        entry, {"descr": descr, "fortran_order": False, "shape": shape}
+                    )
+            for name, array in kept.items():
+                with archive.open(f"{name}.npy", "w") as entry:
+                    np.save(entry, array)
+        return parts | {
+            "outcome.json": json.dumps(outcome).encode(),
+            "predictions.npz": file.getvalue(),
+        }
+
+    return change
+
+
 def _name(run: str) -> Callable[[Parts], Parts]:
     return edited(MANIFEST, lambda manifest: manifest.update(run=run))
 
@@ -103,6 +133,18 @@ HOSTILE: list[tuple[str, Callable[[Parts], Parts], str]] = [
         edited("outcome.json", lambda o: o["dataset"].update(class_names=["a"])),
         "shape",
     ),
+    (
+        "a class that leads elsewhere",
+        edited("outcome.json", lambda o: o["dataset"]["class_names"].__setitem__(0, "../up")),
+        "cannot be called '../up'",
+    ),
+    (
+        "a hidden class",
+        edited("outcome.json", lambda o: o["dataset"]["class_names"].__setitem__(0, ".ssh")),
+        "cannot be called '.ssh'",
+    ),
+    ("a bomb of answers", _announced(400_000_000), "would hold 4,400,001,100 numbers"),
+    ("a bomb of metrics", _with("metrics.jsonl", b" " * ((16 << 20) + 1)), "metrics.jsonl would"),
     ("no class", _other_arrays(labels=np.full(200, 10)), "labels reach from 10 to 10"),
     ("no probabilities", _other_arrays(probabilities=np.full((200, 10), 7.0)), "probabilit"),
     ("not numbers", _other_arrays(probabilities=np.full((200, 10), np.nan)), "not a number"),

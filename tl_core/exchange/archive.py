@@ -35,7 +35,7 @@ FILES: dict[str, int] = {
     ABOUT: 1 << 20,
     OUTCOME: 16 << 20,
     EVALUATION: 64 << 20,
-    METRICS: 64 << 20,
+    METRICS: 16 << 20,
     LOG: 64 << 20,
     PREDICTIONS: 1 << 30,
     MODEL: 1 << 30,

@@ -1,19 +1,23 @@
 """Whether the documents and arrays of a run from elsewhere are what a run of Transfer Lab holds."""
 
+import math
 import unicodedata
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.lib import format as npy
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
-from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 from tl_core.files import write_text
-from tl_core.runs.store import EVALUATION, PREDICTIONS, Run
+from tl_core.runs.documents import Outcome
+from tl_core.runs.store import EVALUATION, OUTCOME, PREDICTIONS, Run
 from tl_core.zips import open_zip
 
 _MOST_ARRAYS = 8
+# In double precision, which figures are computed in, a quarter of a gigabyte.
+_MOST_NUMBERS = 32_000_000
 
 
 def check_run(run: Run) -> None:
@@ -44,9 +48,7 @@ def check_run(run: Run) -> None:
             "validation_labels": (data.validation,),
         },
     )
-    probabilities, labels = run.validation_predictions()
-    if len(labels):
-        checked_labels(labels, len(checked_probabilities(probabilities)), classes)
+    _check_names(data.class_names)
     coarse = data.coarse_of_class
     found = evaluate(*run.predictions(), data.class_names, coarse, data.coarse_names)
     if (found.top1, found.top5, found.confusion) != (
@@ -56,6 +58,23 @@ def check_run(run: Run) -> None:
     ):
         raise TransferLabError("The run's figures are not those of its answers.")
     write_text(run.folder / EVALUATION, found.model_dump_json())
+    write_text(run.folder / OUTCOME, _validated(run, outcome).model_dump_json(indent=1))
+
+
+def _validated(run: Run, outcome: Outcome) -> Outcome:
+    """Return `outcome` with what its validation answers say, which no test figure gives away."""
+    probabilities, labels = run.validation_predictions()
+    if not len(labels):
+        return outcome
+    found = evaluate(probabilities, labels, outcome.dataset.class_names)
+    return outcome.model_copy(update={"val_accuracy": found.top1.value, "val_loss": found.loss})
+
+
+def _check_names(classes: tuple[str, ...]) -> None:
+    """Refuse classes that no folder of pictures can be named after: some become file names."""
+    for name in classes:
+        if name.startswith(".") or not name.isprintable() or set(name) & set("/\\"):
+            raise TransferLabError(f"A class cannot be called {name[:60]!r}.")
 
 
 def _check_text(value: Any) -> None:
@@ -79,22 +98,29 @@ def _check_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
             if names != shapes.keys():
                 raise TransferLabError(f"{PREDICTIONS} holds other arrays than a run's.")
+            numbers = 0
             for name, expected in shapes.items():
                 with archive.open(f"{name}.npy") as entry:
-                    shape, kind = _header(entry)
-                if shape != expected or kind not in ("iu" if name.endswith("labels") else "f"):
+                    shape, dtype = _header(entry)
+                kinds = "iu" if name.endswith("labels") else "f"
+                if shape != expected or dtype.kind not in kinds:
                     raise TransferLabError(
-                        f"{PREDICTIONS} holds {name} of shape {shape} and kind {kind!r}; expected "
-                        f"{expected} numbers."
+                        f"{PREDICTIONS} holds {name} of shape {shape} and kind {dtype.kind!r}; "
+                        f"expected {expected} numbers."
                     )
+                numbers += math.prod(shape)
+            if numbers > _MOST_NUMBERS:
+                raise TransferLabError(
+                    f"It would hold {numbers:,} numbers; at most {_MOST_NUMBERS:,} may be."
+                )
     except TransferLabError as error:
         raise TransferLabError(f"{PREDICTIONS} cannot be used. {error}") from error
     except (OSError, ValueError, KeyError, EOFError, RuntimeError) as error:
         raise TransferLabError(f"{PREDICTIONS} is damaged ({type(error).__name__}).") from error
 
 
-def _header(entry: Any) -> tuple[tuple[int, ...], str]:
+def _header(entry: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     file: BinaryIO = entry
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     shape, _, dtype = readers[npy.read_magic(file)](file)
-    return shape, dtype.kind
+    return shape, dtype
