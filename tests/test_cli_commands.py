@@ -15,6 +15,7 @@ from tl_core.cli.commands import app
 from tl_core.cli.output import print_facts, print_table
 from tl_core.cli.recipe_options import takes_recipe
 from tl_core.compare import Comparison, compare
+from tl_core.errors import TransferLabError
 from tl_core.runs import about, bin, queue
 from tl_core.runs.documents import State
 from tl_core.runs.locks import take, worker_lock
@@ -138,7 +139,7 @@ def test_a_command_that_takes_a_recipe_keeps_its_own_options():
         (["delete", "nothing"], "There is no run 'nothing'"),
         (["compare", "nothing"], "There is no run 'nothing'"),
         (["predict", "nowhere.png", "--run", "nothing"], "There is no run 'nothing'"),
-        (["predict", "nowhere.png"], "No run has finished yet"),
+        (["predict", "nowhere.png"], "No finished run has its model here"),
     ],
 )
 def test_an_error_is_one_sentence_on_stderr(arguments, words):
@@ -219,9 +220,16 @@ def test_runs_lists_the_recorded_ones_apart():
 
 
 def test_whom_to_ask_is_of_real_data_where_there_are_any():
-    write_run("a-real-one", dataset="cifar100", created=1.0)
-    write_run("of-the-demo", created=2.0)
+    runs = [
+        write_run("a-real-one", dataset="cifar100", created=1.0),
+        write_run("of-the-demo", created=2.0),
+        write_run("without-its-model", dataset="cifar100", created=3.0, skill=9.0),
+    ]
+    for run in runs[:2]:
+        run.model_path.touch()
     assert [run.id for run in runs_to_ask([])] == ["a-real-one"]
+    with pytest.raises(TransferLabError, match="its model is not here"):
+        runs_to_ask(["without-its-model"])
 
 
 def test_beside_a_run_stand_the_best_of_the_others():

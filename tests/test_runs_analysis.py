@@ -10,6 +10,7 @@ from tl_core.evaluation.calibration import calibration, fit_temperature, with_te
 from tl_core.evaluation.coverage import coverage_curve
 from tl_core.runs import analysis as module
 from tl_core.runs.analysis import ANALYSIS, analysis
+from tl_core.runs.bin import delete
 from tl_core.runs.store import Run
 
 
@@ -67,7 +68,7 @@ def test_another_version_or_a_damaged_file_is_made_again(content, made):
 
 
 def test_in_a_folder_that_cannot_be_written_it_is_made_once_a_process(made, monkeypatch):
-    def refuse(path, text):
+    def refuse(path, text, **_):
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(module, "write_text", refuse)
@@ -81,6 +82,20 @@ def test_a_recorded_run_is_left_as_it_is():
     run = write_run()
     analysis(Run("recorded/it", run.folder, recorded=True))
     assert not (run.folder / ANALYSIS).exists()
+
+
+def test_a_run_deleted_meanwhile_stays_deleted(monkeypatch):
+    run = write_run()
+    real = module._analyse
+
+    def deleted_meanwhile(run, answers):
+        made = real(run, answers)
+        delete(run)
+        return made
+
+    monkeypatch.setattr(module, "_analyse", deleted_meanwhile)
+    assert analysis(run).curve
+    assert not run.folder.exists()
 
 
 @pytest.mark.parametrize("stored", [True, False])

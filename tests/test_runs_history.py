@@ -1,6 +1,7 @@
 """What people call runs, and the bin."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -12,11 +13,13 @@ from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
 from tl_core.errors import TransferLabError
-from tl_core.runs import about, bin, queue
+from tl_core.files import write_text
+from tl_core.runs import about, bin, measuring, queue
+from tl_core.runs.cost import Measured
 from tl_core.runs.documents import About, Outcome
 from tl_core.runs.locks import take, worker_lock
 from tl_core.runs.names import run_title
-from tl_core.runs.store import get_run, list_runs
+from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.runs.summary import summary
 from tl_core.training.recipe import make_recipe
 
@@ -158,6 +161,41 @@ def test_emptying_the_bin_frees_it_and_touches_nothing_else(tmp_path: Path) -> N
     # Freed, and not only put out of sight.
     folders = [path.name for path in kept.folder.parent.iterdir() if path.is_dir()]
     assert sorted(folders) == [".bin", "kept"]
+
+
+def test_timing_does_not_bring_a_deleted_run_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run()
+    run.model_path.touch()
+    info = run.outcome.dataset
+    here = {"machine": measuring.machine(), "versions": measuring.versions()}
+    write_text(run.folder / "outcome.json", run.outcome.model_copy(update=here).model_dump_json())
+
+    def deleted_meanwhile(run: Run, *_: object) -> Measured:
+        bin.delete(run)
+        return Measured(1.0, 1.0, 1.0, 1, 1.0)
+
+    monkeypatch.setattr(measuring, "open_data", lambda *_: None)
+    monkeypatch.setattr(measuring, "dataset_info", lambda _: info)
+    monkeypatch.setattr(measuring, "measure_model", deleted_meanwhile)
+    with pytest.raises(TransferLabError, match="somebody deleted it"):
+        measuring.measure_again(Run(run.id, run.folder))
+    assert not run.folder.exists()
+
+
+def test_the_bin_is_looked_at_while_another_process_empties_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bin.delete(write_run())
+    real = Path.lstat
+
+    def gone(path: Path) -> os.stat_result:
+        if path.name == "predictions.npz":
+            path.unlink()
+        return real(path)
+
+    monkeypatch.setattr(Path, "lstat", gone)
+    (one,) = bin.binned()
+    assert one.size > 0
 
 
 def test_history_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:

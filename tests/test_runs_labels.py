@@ -8,8 +8,12 @@ from typer.testing import CliRunner
 from tl_core.cli.commands import app
 from tl_core.compare import compare
 from tl_core.data import open_dataset
+from tl_core.errors import TransferLabError
+from tl_core.evaluation.document import LabelPoint
 from tl_core.report import report
-from tl_core.runs.labels import LABELS, LabelPoint, LabelStudy, keep_study, stored_study
+from tl_core.runs import bin
+from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.labels import LABELS, LabelStudy, keep_study, stored_study
 from tl_core.runs.recorded import record
 from tl_core.runs.store import get_run
 from tl_core.training import label_study
@@ -58,11 +62,17 @@ def test_a_recorded_run_takes_its_study_along():
     assert stored_study(record(run)) == STUDY
 
 
+def _made_of(run, data):
+    outcome = run.outcome.model_copy(update={"dataset": dataset_info(data)})
+    (run.folder / "outcome.json").write_text(outcome.model_dump_json())
+
+
 def test_the_study_of_a_run_as_it_is_is_kept_with_it(monkeypatch):
-    points = (label_study.LabelPoint(1, (0.1, 0.2)), label_study.LabelPoint(10, (0.5, 0.7)))
+    points = (STUDY.points[0], STUDY.points[1])
     monkeypatch.setattr(label_study, "label_study", lambda *_, **__: points)
     monkeypatch.setattr("tl_core.cli.labels.start_tensorflow", lambda: None)
     run = write_run()
+    _made_of(run, open_dataset("demo"))
     for target, kept in (
         (("vgg16", "--dataset", "demo"), None),
         ((run.id, "--weights", "random"), None),
@@ -71,3 +81,24 @@ def test_the_study_of_a_run_as_it_is_is_kept_with_it(monkeypatch):
         done = CliRunner().invoke(app, ["labels", *target])
         assert done.exit_code == 0, done.output
         assert stored_study(get_run(run.id)) == kept
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("finished", "has other images here now"), ("failed", "is failed, so")]
+)
+def test_a_study_of_other_data_or_of_no_results_is_not_kept(state, words, monkeypatch):
+    monkeypatch.setattr(label_study, "label_study", lambda *_, **__: STUDY.points)
+    monkeypatch.setattr("tl_core.cli.labels.start_tensorflow", lambda: None)
+    run = write_run(state=state)
+    done = CliRunner().invoke(app, ["labels", run.id])
+    assert done.exit_code == 0, done.output
+    assert words in " ".join(done.stderr.split())
+    assert stored_study(get_run(run.id)) is None
+
+
+def test_a_study_does_not_bring_a_deleted_run_back():
+    run = write_run()
+    bin.delete(run)
+    with pytest.raises(TransferLabError, match="was deleted meanwhile"):
+        keep_study(run, STUDY)
+    assert not run.folder.exists()

@@ -12,13 +12,15 @@ _WRITING = ".writing-"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, parents: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well.
 
     A reader of `path` sees the old file or the new one, never a part. The temporary name ends
-    like `path`, since some writers choose a format by the ending.
+    like `path`, since some writers choose a format by the ending. Without `parents` a folder that
+    is gone stays gone, and the block fails with FileNotFoundError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if parents:
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{_WRITING}{secrets.token_hex(4)}-{path.name}")
     # Unlike `mkstemp` this leaves it to the user who else may read the file.
     temporary.touch(exist_ok=False)
@@ -37,9 +39,9 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step."""
-    with replacing(path) as temporary:
+def write_text(path: Path, text: str, *, parents: bool = True) -> None:
+    """Write `text` to `path` in one step, `parents` as in `replacing`."""
+    with replacing(path, parents=parents) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

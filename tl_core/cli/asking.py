@@ -36,13 +36,13 @@ def runs_to_ask(names: list[str]) -> list[Run]:
     """Return the runs called `names`, or the best of each backbone where none is named.
 
     Raises:
-        TransferLabError: there is no such run, or it has no model yet.
+        TransferLabError: there is no such run, or its model is not here.
     """
     if not names:
-        best = best_runs(list_runs())
+        best = best_runs(run for run in list_runs() if run.model_path.exists())
         if not best:
             raise TransferLabError(
-                "No run has finished yet; train one first, for instance with "
+                "No finished run has its model here; train one first, for instance with "
                 "`tl train mobilenet_v2 --dataset demo`."
             )
         return best
@@ -51,6 +51,11 @@ def runs_to_ask(names: list[str]) -> list[Run]:
         if run.outcome is None:
             state = run.problem or f"it is {run.status.state}"
             raise TransferLabError(f"Run {run.id} cannot be asked: {state}.")
+        if not run.model_path.exists():
+            raise TransferLabError(
+                f"Run {run.id} cannot be asked: its model is not here. Train it again, or take it "
+                "in with its model."
+            )
     return runs
 
 

@@ -11,9 +11,12 @@ from tl_core.cli.app import app
 from tl_core.cli.follow import watching
 from tl_core.cli.output import Json, err, out, print_json, print_table, share
 from tl_core.cli.quiet import start_tensorflow
+from tl_core.data import Dataset
 from tl_core.errors import TransferLabError
+from tl_core.evaluation.document import LabelPoint
 from tl_core.files import write_text
-from tl_core.runs.labels import LabelPoint, LabelStudy, keep_study
+from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.labels import LabelStudy, keep_study
 from tl_core.runs.store import Run, get_run
 from tl_core.training.data import open_data
 from tl_core.training.presets import preset_choices
@@ -49,11 +52,8 @@ def labels(
         data = open_data(recipe, progress)
         points = label_study(recipe, data, progress, seeds=seeds)
     if run is not None and recipe == run.recipe:
-        kept = tuple(
-            LabelPoint(per_class=point.per_class, accuracies=point.accuracies) for point in points
-        )
-        keep_study(run, LabelStudy(test_images=len(data.test), points=kept))
-        err().print(f"The study is kept with run {run.id}; Compare shows it under Curves.")
+        kept = _keep(run, data, points)
+        err().print(kept or f"The study is kept with run {run.id}; Compare shows it under Curves.")
     if figure is not None:
         from tl_core.figures.labels import LabelCurve, label_curves
 
@@ -94,6 +94,22 @@ def labels(
             for point in points
         ],
     )
+
+
+def _keep(run: Run, data: Dataset, points: tuple[LabelPoint, ...]) -> str | None:
+    """Keep the study with `run`; returns a sentence where it does not belong to its results."""
+    outcome = run.outcome
+    if outcome is None:
+        return f"Run {run.id} is {run.status.state}, so the study is not kept with it."
+    info = dataset_info(data)
+    then = outcome.dataset
+    if (info.fingerprint, info.test_fingerprint) != (then.fingerprint, then.test_fingerprint):
+        return (
+            f"{then.title} has other images here now than run {run.id} was trained and tested on, "
+            "so the study is not kept with it."
+        )
+    keep_study(run, LabelStudy(test_images=len(data.test), points=points))
+    return None
 
 
 def _recipe(target: str, run: Run | None, dataset: str | None, weights: str | None) -> Recipe:

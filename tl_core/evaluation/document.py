@@ -1,8 +1,10 @@
 """What `evaluation.json` holds: every figure of one run on its test set, with its uncertainty."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Document(BaseModel):
@@ -38,6 +40,13 @@ class SuperclassResult(Document):
     support: int
     accuracy: float
     superclass_accuracy: float
+
+
+class LabelPoint(Document):
+    """Test top-1 (0..1) with `per_class` labelled images of each class, one value a seed."""
+
+    per_class: Annotated[int, Field(ge=1)]
+    accuracies: Annotated[tuple[_Share, ...], Field(min_length=1)]
 
 
 class Cost(Document):

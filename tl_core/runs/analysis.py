@@ -83,7 +83,7 @@ def _made(name: str, folder: Path, recorded: bool, answers: str) -> Analysis:
     made = _analyse(run, answers)
     if not recorded:
         try:
-            write_text(folder / ANALYSIS, made.model_dump_json())
+            write_text(folder / ANALYSIS, made.model_dump_json(), parents=False)
         except OSError as error:
             _log.info("the analysis of %s is not stored: %s", name, error)
     return made

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,4 +135,9 @@ def _settle(run: Run) -> None:
 def _size(folder: Path) -> int:
     if folder.is_symlink():
         return 0
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    size = 0
+    for path in folder.rglob("*"):
+        # Another process may be emptying the bin.
+        with suppress(FileNotFoundError):
+            size += 0 if path.is_dir() else path.lstat().st_size
+    return size

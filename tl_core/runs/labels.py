@@ -6,22 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from tl_core.errors import TransferLabError
-from tl_core.evaluation.document import Document
+from tl_core.evaluation.document import Document, LabelPoint
 from tl_core.files import write_text
 from tl_core.runs.store import Run
 
 LABELS = "labels.json"
 
 _log = logging.getLogger(__name__)
-
-_Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class LabelPoint(Document):
-    """Test top-1 (0..1) with `per_class` labelled images of each class, one value a seed."""
-
-    per_class: Annotated[int, Field(ge=1)]
-    accuracies: Annotated[tuple[_Share, ...], Field(min_length=1)]
 
 
 class LabelStudy(Document):
@@ -47,10 +38,14 @@ def keep_study(run: Run, study: LabelStudy) -> None:
     """Keep `study` with `run`, in place of the one before.
 
     Raises:
-        TransferLabError: the run's folder cannot be written.
+        TransferLabError: the run was deleted meanwhile, or its folder cannot be written.
     """
     try:
-        write_text(run.folder / LABELS, study.model_dump_json(indent=1))
+        write_text(run.folder / LABELS, study.model_dump_json(indent=1), parents=False)
+    except FileNotFoundError as error:
+        raise TransferLabError(
+            f"Run {run.id} was deleted meanwhile, so the study is not kept with it."
+        ) from error
     except OSError as error:
         raise TransferLabError(
             f"The study cannot be kept with run {run.id}: {error.strerror}."

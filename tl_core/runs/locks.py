@@ -38,7 +38,7 @@ def queue_lock() -> Iterator[None]:
     except Timeout as error:
         raise TransferLabError(
             f"Another process has kept the queue in {runs} locked for {_PATIENCE:.0f} seconds; "
-            "see with `tl doctor` what is running, and try again."
+            "see with `tl queue` what is running, and try again."
         ) from error
     except OSError as error:
         raise TransferLabError(

@@ -19,8 +19,10 @@ from tl_core.files import write_text
 from tl_core.progress import Progress
 from tl_core.runs.cost import Measured, measure
 from tl_core.runs.dataset_info import dataset_info
+from tl_core.runs.locks import queue_lock
 from tl_core.runs.machine import machine, versions
 from tl_core.runs.memory import bounded, memory
+from tl_core.runs.standing import again, changing
 from tl_core.runs.store import OUTCOME, Run
 from tl_core.settings import settings
 from tl_core.training.arithmetic import ONEDNN
@@ -76,7 +78,8 @@ def measure_again(run: Run) -> Measured:
 
     Raises:
         TransferLabError: the run is not finished, has no model here, comes from elsewhere, or was
-            made on another machine or tested on other images than are here now.
+            made on another machine or tested on other images than are here now, or was deleted
+            or cannot be written meanwhile.
     """
     outcome = run.outcome
     if outcome is None or not run.model_path.exists() or run.imported:
@@ -102,7 +105,10 @@ def measure_again(run: Run) -> Measured:
         }
     )
     changed = outcome.model_copy(update={"cost": cost})
-    write_text(run.folder / OUTCOME, changed.model_dump_json(indent=1))
+    # Timing takes half a minute, long enough for somebody to delete the run.
+    with queue_lock(), changing(run):
+        again(run)
+        write_text(run.folder / OUTCOME, changed.model_dump_json(indent=1), parents=False)
     return found
 
 

@@ -1,6 +1,6 @@
 """How accuracy grows with the number of labelled images: the same head on fewer and fewer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tl_core.backbones.table import backbone
 from tl_core.backbones.weights import find_weights
 from tl_core.data.dataset import Dataset
+from tl_core.evaluation.document import LabelPoint
 from tl_core.progress import Progress
 from tl_core.training.arithmetic import head_policy
 from tl_core.training.batches import Examples, training_chunks
@@ -21,14 +22,6 @@ COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
 
 _FEWEST_STEPS = 300
 _MOST_STEPS = 1500
-
-
-@dataclass(frozen=True)
-class LabelPoint:
-    """Test top-1 (0..1) with `per_class` labelled images of each class, one value a seed."""
-
-    per_class: int
-    accuracies: tuple[float, ...]
 
 
 def label_study(
@@ -72,7 +65,7 @@ def label_study(
             part = replace(labelled, rows=labelled.rows[:, chosen], labels=labelled.labels[chosen])
             accuracies.append(_accuracy(recipe, part, test, len(dataset.class_names), seed))
             progress.advance(number * seeds + seed + 1)
-        points.append(LabelPoint(count, tuple(accuracies)))
+        points.append(LabelPoint(per_class=count, accuracies=tuple(accuracies)))
     return tuple(points)
 
 

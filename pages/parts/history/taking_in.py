@@ -21,4 +21,3 @@ def draw() -> None:
             with sentences(), st.spinner("Checking the archive and trying its model …"):
                 run = import_run(file)
                 st.success(f"{words.plain(run_title(run))} is here.", icon=":material/check:")
-                st.session_state["run_taken_in"] = run.id
