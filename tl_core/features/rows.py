@@ -81,6 +81,6 @@ class StoredRows:
     def _some(self, into: memoryview, place: int) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), [into], place)
-        # Windows has no reading at a place.
+        # Not every system reads at a place.
         self._file.seek(place)
         return self._file.readinto(into) or 0

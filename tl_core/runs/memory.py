@@ -1,5 +1,6 @@
 """Memory a process used, a bound to it, and whether the system ended one for want of it."""
 
+import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,10 +16,6 @@ _this = psutil.Process()
 
 def peak_memory() -> int:
     """Return the most memory this process has held so far, in bytes."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

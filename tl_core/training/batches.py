@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tl_core.features.rows import Rows
 
-View = tuple[Rows, ...]
+ViewRows = tuple[Rows, ...]
 
 _CHUNK_BYTES = 32 * 2**20
 _MOST_STEPS = 16
@@ -22,7 +22,7 @@ class Examples:
     are those in use in each of them and `labels` (N) the class of each, in the same order.
     """
 
-    views: tuple[View, ...]
+    views: tuple[ViewRows, ...]
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
 

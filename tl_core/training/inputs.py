@@ -16,10 +16,11 @@ from tl_core.features.extract import Features, extract
 from tl_core.features.network import Network
 from tl_core.features.passing import Passing
 from tl_core.features.request import Request
+from tl_core.features.views import View
 from tl_core.progress import Phase, Progress
 from tl_core.training import batches, rates
 from tl_core.training.batches import Examples
-from tl_core.training.recipe import Recipe, View
+from tl_core.training.recipe import Recipe
 
 # Views, each of the images at some positions.
 Parts = Sequence[tuple[View | None, NDArray[np.int64]]]
@@ -33,8 +34,8 @@ class Extracted:
     enter the blocks to be fine-tuned and the features beside them, or nothing where none are.
     """
 
-    head: tuple[batches.View, ...]
-    top: tuple[batches.View, ...]
+    head: tuple[batches.ViewRows, ...]
+    top: tuple[batches.ViewRows, ...]
     engine: str
     precision: str
     cached: bool
@@ -126,7 +127,7 @@ class Inputs:
             cached=all(features.cached for features in found),
         )
 
-    def in_order(self, views: tuple[batches.View, ...], indices: NDArray[np.int64]) -> Examples:
+    def in_order(self, views: tuple[batches.ViewRows, ...], indices: NDArray[np.int64]) -> Examples:
         """Return examples for all of `indices`, for which all `views` were computed."""
         rows = np.tile(np.arange(len(indices)), (len(views), 1))
         return Examples(views, rows, self.dataset.labels[indices])

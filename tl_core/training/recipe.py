@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tl_core.backbones.build import Pooled
 from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
-
-View = Literal["flip", "crop", "colour"]
+from tl_core.features.views import View
 
 # The head's highest learning rate where a step has the most images that are taken by themselves.
 _RATE = 4e-3

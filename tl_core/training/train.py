@@ -14,6 +14,7 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.table import Backbone, backbone
 from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data.dataset import Dataset
+from tl_core.features.views import View
 from tl_core.progress import Phase, Progress
 from tl_core.training import batches, rates
 from tl_core.training.arithmetic import FLOAT32, head_policy, top_policy
@@ -35,7 +36,7 @@ from tl_core.training.inputs import Extracted, Inputs
 from tl_core.training.loop import Loop
 from tl_core.training.mixing import Mixing
 from tl_core.training.optimizers import fine_tuning_optimizer, make_optimizer
-from tl_core.training.recipe import Recipe, View
+from tl_core.training.recipe import Recipe
 from tl_core.training.sweep import sweep_decay
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ class _Run:
         base.set_weights(tuned.get_weights())
         return fitted, loop, validation
 
-    def split(self, views: tuple[batches.View, ...]) -> tuple[Examples, Examples]:
+    def split(self, views: tuple[batches.ViewRows, ...]) -> tuple[Examples, Examples]:
         """Return training and validation examples; `views` are those of `parts`."""
         computed = {
             view: (arrays, positions)
@@ -359,6 +360,6 @@ class _Run:
         return mean
 
 
-def taken(loop: Loop, views: tuple[batches.View, ...]) -> tuple[batches.View, ...]:
+def taken(loop: Loop, views: tuple[batches.ViewRows, ...]) -> tuple[batches.ViewRows, ...]:
     """Return of each view those arrays that the loop's model takes; they come first."""
     return tuple(view[: len(loop.model.inputs)] for view in views)
