@@ -1,21 +1,21 @@
 """The runs on disk, as everybody reads them."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.document import Evaluation, Figures
 from tl_core.inference.guarded import is_from_elsewhere
 from tl_core.runs.documents import ACTIVE, About, Headline, MetricsLine, Outcome, Status
+from tl_core.runs.reading import read
 from tl_core.settings import settings
 from tl_core.training.recipe import Recipe
 
@@ -30,8 +30,6 @@ MODEL = "model.keras"
 CHECKPOINT = "checkpoint.npz"
 ABOUT = "about.json"
 STOP_REQUEST = "stop-requested"
-
-_D = TypeVar("_D", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Run:
         Raises:
             TransferLabError: the document is missing or damaged (`problem` says so beforehand).
         """
-        return _read(self.folder / RECIPE, Recipe)
+        return read(self.folder / RECIPE, Recipe)
 
     @cached_property
     def status(self) -> Status:
@@ -61,7 +59,7 @@ class Run:
         Raises:
             TransferLabError: the document is missing or damaged (`problem` says so beforehand).
         """
-        status = _read(self.folder / STATUS, Status)
+        status = read(self.folder / STATUS, Status)
         status = _unwritten.get(_identity(self, status), status)
         if status.state == "running" and (self.folder / STOP_REQUEST).exists():
             return status.model_copy(update={"state": "stopping"})
@@ -70,12 +68,12 @@ class Run:
     @cached_property
     def outcome(self) -> Outcome | None:
         """What the run was made of and cost: None until it is finished, or if unreadable."""
-        return _read(self.folder / OUTCOME, Outcome) if self._has_results else None
+        return read(self.folder / OUTCOME, Outcome) if self._has_results else None
 
     @cached_property
     def figures(self) -> Figures | None:
         """The figures of the whole test set: None until the run is finished, or if unreadable."""
-        return _read(self.folder / EVALUATION, Headline) if self._has_results else None
+        return read(self.folder / EVALUATION, Headline) if self._has_results else None
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
@@ -84,7 +82,7 @@ class Run:
         Raises:
             TransferLabError: the figures of its classes are damaged.
         """
-        return _read(self.folder / EVALUATION, Evaluation, _few) if self._has_results else None
+        return read(self.folder / EVALUATION, Evaluation, few=True) if self._has_results else None
 
     @property
     def _has_results(self) -> bool:
@@ -98,7 +96,7 @@ class Run:
             TransferLabError: the document is damaged (`problem` says so beforehand).
         """
         path = self.folder / ABOUT
-        return _read(path, About) if path.exists() else About()
+        return read(path, About) if path.exists() else About()
 
     @cached_property
     def problem(self) -> str | None:
@@ -106,8 +104,8 @@ class Run:
         try:
             _ = self.recipe, self.about
             if self.status.state == "finished":
-                _read(self.folder / OUTCOME, Outcome)
-                _read(self.folder / EVALUATION, Headline)
+                read(self.folder / OUTCOME, Outcome)
+                read(self.folder / EVALUATION, Headline)
         except TransferLabError as error:
             return str(error)
         return None
@@ -285,57 +283,3 @@ def _age(run: Run) -> tuple[float, str]:
         return run.status.created, run.id
     except TransferLabError:
         return 0.0, run.id
-
-
-# Documents are replaced whole and never changed in place, so the file's identity stands for its
-# content. The size is three documents for each of 1,000 runs and more.
-@lru_cache(maxsize=4096)
-def _kept(path: Path, document: type[BaseModel], *_identity: int) -> BaseModel:
-    return _parse(path, document)
-
-
-# Evaluations are by far the largest document: only as many are kept as some pages show.
-@lru_cache(maxsize=32)
-def _few(path: Path, document: type[BaseModel], *_identity: int) -> BaseModel:
-    return _parse(path, document)
-
-
-def _read(path: Path, document: type[_D], kept: Callable[..., BaseModel] = _kept) -> _D:
-    try:
-        at = path.stat()
-    except OSError:
-        return _parse(path, document)
-    found = kept(path, document, at.st_mtime_ns, at.st_ino, at.st_size)
-    assert isinstance(found, document)
-    return found
-
-
-def _parse(path: Path, document: type[_D]) -> _D:
-    try:
-        content = path.read_bytes()
-        return document.model_validate_json(
-            _beginning(content) if document is Headline else content
-        )
-    except FileNotFoundError as error:
-        raise TransferLabError(f"{path.name} is missing; this is not a whole run.") from error
-    except OSError as error:
-        raise TransferLabError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["loc"] == ("version",):
-            raise TransferLabError(
-                f"{path.name} has version {first['input']!r:.40}, which this Transfer Lab does not "
-                "know; open it with the one that wrote it."
-            ) from error
-        where = ".".join(str(part) for part in first["loc"])
-        raise TransferLabError(
-            f"{path.name} is damaged or foreign ({where + ': ' if where else ''}{first['msg']})."
-        ) from error
-
-
-def _beginning(evaluation: bytes) -> bytes:
-    """Return a whole evaluation without its classes, which are most of it and stand at its end."""
-    figures, classes, _ = evaluation.partition(b'"classes":')
-    if not classes or not evaluation.endswith(b"}"):
-        return evaluation
-    return figures.rstrip(b", ") + b"}"

@@ -77,6 +77,36 @@ class Inputs:
             return self._extracted(found, [self._passing(*part) for part in parts])
         return self._extracted(found, [features.activations for features in found])
 
+    @property
+    def to_train_on(self) -> Parts:
+        """What training and validation look at, each image once a view."""
+        data, recipe = self.dataset, self.recipe
+        pool = np.sort(np.concatenate([data.train, data.validation]))
+        validation = np.sort(data.validation)
+        return [
+            *((view, pool) for view in recipe.training_views),
+            *((view, validation) for view in recipe.validation_views),
+        ]
+
+    def split(self, views: tuple[batches.ViewRows, ...]) -> tuple[Examples, Examples]:
+        """Return training and validation examples; `views` are those of `to_train_on`."""
+        computed = {
+            view: (arrays, positions)
+            for arrays, (view, positions) in zip(views, self.to_train_on, strict=True)
+        }
+
+        def part(indices: NDArray[np.int64], chosen: tuple[View | None, ...]) -> Examples:
+            return Examples(
+                tuple(computed[view][0] for view in chosen),
+                np.stack([np.searchsorted(computed[view][1], indices) for view in chosen]),
+                self.dataset.labels[indices],
+            )
+
+        return (
+            part(self.dataset.train, self.recipe.training_views),
+            part(self.dataset.validation, self.recipe.answer_views),
+        )
+
     def _extract(self, parts: Parts, blocks: int) -> list[Features]:
         recipe = self.recipe
         found: list[Features] = []

@@ -14,7 +14,6 @@ from tl_core.backbones.build import build_backbone
 from tl_core.backbones.table import Backbone, backbone
 from tl_core.backbones.weights import Weights, find_weights
 from tl_core.data.dataset import Dataset
-from tl_core.features.views import View
 from tl_core.progress import Phase, Progress
 from tl_core.training import batches, rates
 from tl_core.training.arithmetic import FLOAT32, head_policy, top_policy
@@ -112,12 +111,6 @@ class _Run:
         self.source = f"{dataset.fingerprint} {self.weights.identity}"
         self.checkpoint = checkpoint
         self.saved = self.load()
-        pool = np.sort(np.concatenate([dataset.train, dataset.validation]))
-        validation = np.sort(dataset.validation)
-        self.parts = [
-            *((view, pool) for view in recipe.training_views),
-            *((view, validation) for view in recipe.validation_views),
-        ]
         self.classes = len(dataset.class_names)
 
     def load(self) -> Saved | None:
@@ -157,14 +150,14 @@ class _Run:
     def train(self) -> Trained:
         import keras
 
-        extracted = self.inputs.of(self.parts, "features")
+        extracted = self.inputs.of(self.inputs.to_train_on, "features")
         self.cached_features = extracted.cached
         if self.saved:
             self.cached_features = self.saved.reached.cached_features
         elif self.checkpoint:
             # After a break the features would be found in the cache, where this run put them.
             self.checkpoint.save(Saved(self.reached("head", 0, None, None), (), None))
-        training, validation = self.split(extracted.head)
+        training, validation = self.inputs.split(extracted.head)
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
         mean, variance = feature_statistics(training.views[0][0], training.rows[0])
@@ -303,7 +296,7 @@ class _Run:
         optimizer = fine_tuning_optimizer(recipe, len(self.dataset.train))
         mixing = Mixing(recipe.fine_tune_mixup, recipe.fine_tune_shift, recipe.seed)
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes, mixing)
-        training, validation = self.split(taken(loop, extracted.top))
+        training, validation = self.inputs.split(taken(loop, extracted.top))
         started = time.monotonic()
         saved = self.saved_in("fine-tune")
         epochs_before = before.epochs if before else 0
@@ -334,25 +327,6 @@ class _Run:
         )
         base.set_weights(tuned.get_weights())
         return fitted, loop, validation
-
-    def split(self, views: tuple[batches.ViewRows, ...]) -> tuple[Examples, Examples]:
-        """Return training and validation examples; `views` are those of `parts`."""
-        computed = {
-            view: (arrays, positions)
-            for arrays, (view, positions) in zip(views, self.parts, strict=True)
-        }
-
-        def part(indices: NDArray[np.int64], chosen: tuple[View | None, ...]) -> Examples:
-            return Examples(
-                tuple(computed[view][0] for view in chosen),
-                np.stack([np.searchsorted(computed[view][1], indices) for view in chosen]),
-                self.dataset.labels[indices],
-            )
-
-        return (
-            part(self.dataset.train, self.recipe.training_views),
-            part(self.dataset.validation, self.recipe.answer_views),
-        )
 
     def mean_of_views(self, loop: Loop, examples: Examples) -> NDArray[np.float32]:
         answers = [loop.probabilities(examples, view) for view in range(len(examples.views))]
