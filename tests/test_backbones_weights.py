@@ -25,6 +25,18 @@ def _values(model: object) -> list[np.ndarray]:
     return [np.asarray(w) for w in model.weights]  # type: ignore[attr-defined]
 
 
+def test_a_folder_of_weights_that_cannot_be_read_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    found = report(backbone("resnet50"))
+    assert not found.found
+    assert found.to_do.startswith(f"{folder} cannot be read (Permission denied); change that")
+
+
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v3_large"])
 def test_a_weights_file_written_here_is_found_and_loaded(folder: Path, name: str) -> None:
     row = backbone(name)

@@ -132,6 +132,10 @@ def test_a_command_that_takes_a_recipe_keeps_its_own_options():
     [
         (["train", "lenet"], "There is no backbone 'lenet'"),
         (["train", "vgg16", "--epochs", "-1"], "epochs is -1"),
+        (["train", "vgg16", "--dataset", "cifar10"], "There is no dataset 'cifar10'"),
+        (["train", "vgg16", "--dataset", "folder:/nowhere"], "/nowhere is not a folder"),
+        (["train", "vgg16", "--dataset", "demo", "--limit", "9000"], "limit is 9,000, but there"),
+        (["train", "vgg16", "--limit", "199"], "limit is 199, but each of the 100 classes"),
         (["train", "vgg16", "--hidden-units", "64"], "belongs to the head 'mlp'"),
         (["train", "vgg16", "--augmentation", "rain"], "augmentation"),
         (["show", "nothing"], "There is no run 'nothing'"),
@@ -148,6 +152,7 @@ def test_an_error_is_one_sentence_on_stderr(arguments, words):
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
     assert "Traceback" not in result.stderr
+    assert not list_runs()
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,12 @@ def test_train_shows_plain_lines_and_prints_one_object(journal):
     assert len(result.stderr.splitlines()) < 10
 
 
-@pytest.mark.parametrize("dataset", ["folder:refused", "folder:broken"])
-def test_a_failed_run_exits_with_1_and_says_why(journal, dataset):
+@pytest.mark.parametrize("kind", ["refused", "broken"])
+def test_a_failed_run_exits_with_1_and_says_why(journal, tmp_path, kind):
+    for name in ("cat", "dog"):
+        (tmp_path / kind / name).mkdir(parents=True)
+        (tmp_path / kind / name / "a.png").touch()
+    dataset = f"folder:{tmp_path / kind}"
     result = CliRunner().invoke(app, ["train", "mobilenet_v2", "--dataset", dataset, "--json"])
     assert result.exit_code == 1
     shown = json.loads(result.stdout)

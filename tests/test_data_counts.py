@@ -32,6 +32,26 @@ def test_a_folder_is_counted_as_it_opens(tmp_path: Path, split: str) -> None:
     assert counts.labelled == len(dataset.train) + len(dataset.validation)
 
 
+def test_a_small_folder_and_its_limits_are_counted_as_it_opens(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    for name in ("cat", "dog", "emu"):
+        (root / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(root / name / f"{number}.png")
+    dataset = open_dataset(f"folder:{root}")
+    counts = image_counts(f"folder:{root}")
+    assert (counts.labelled, counts.test) == (6, len(dataset.test))
+    for limit in (5, 6, 7):
+        try:
+            open_dataset(f"folder:{root}", limit=limit)
+        except TransferLabError as error:
+            with pytest.raises(TransferLabError) as early:
+                counts.check_limit(limit)
+            assert str(early.value) == str(error)
+        else:
+            counts.check_limit(limit)
+
+
 @pytest.mark.parametrize("name", ["cifar10", "folder:", "folder:/nowhere/at/all"])
 def test_what_is_not_there_is_said(name: str) -> None:
     with pytest.raises(TransferLabError):

@@ -323,6 +323,16 @@ def test_an_empty_class_is_refused(root):
     refused(root, "'fox' has 0 pictures", "remove the class")
 
 
+def test_pictures_of_kinds_that_are_not_read_are_named_where_none_are_left(root, tmp_path):
+    (root / "fox").mkdir()
+    for number in range(3):
+        (root / "fox" / f"{number}.tif").touch()
+    refused(root, "'fox' has 0 pictures (3 more passed over: 0.tif is a .tif file; convert")
+    (tmp_path / "scans" / "cat").mkdir(parents=True)
+    (tmp_path / "scans" / "cat" / "0.heic").touch()
+    refused(tmp_path / "scans", "of 1 files passed over, 0.heic is a .heic file; convert it")
+
+
 def test_a_class_missing_from_a_given_split_is_refused(tmp_path):
     root = tmp_path / "pets"
     fill(root / "train", cat=5, dog=5)

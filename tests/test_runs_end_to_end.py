@@ -235,13 +235,16 @@ def test_a_real_run_stops_within_five_seconds_wherever_it_is(tmp_path, own_folde
         time.sleep(0.05)
 
 
-def test_data_that_is_not_there_fails_the_run_with_a_sentence_before_keras_is_loaded(own_folders):
-    arguments = ("train", "vgg16", "--dataset", f"folder:{own_folders}/nowhere", "--json")
+def test_data_that_cannot_be_used_fails_the_run_with_a_sentence_before_keras_is_loaded(own_folders):
+    for name in ("cat", "dog"):
+        (own_folders / "pets" / name).mkdir(parents=True)
+        (own_folders / "pets" / name / "broken.png").touch()
+    arguments = ("train", "vgg16", "--dataset", f"folder:{own_folders}/pets", "--json")
     failed = tl(own_folders, *arguments)
     assert failed.returncode == 1
     printed = json.loads(failed.stdout)
     assert printed["status"] == "failed"
-    assert "nowhere" in printed["message"]
+    assert "'cat' has 0 pictures (1 more cannot be read)" in printed["message"]
     assert "Traceback" not in failed.stderr
     log = get_run(printed["run"]).log()
     assert "Traceback" in log

@@ -150,13 +150,16 @@ def make_recipes(
     """Return one recipe a network; raises TransferLabError where a choice is impossible."""
     if dataset == FOLDER:
         raise TransferLabError("Give the path of the folder that holds your pictures.")
-    machine.counted(dataset)
-    return [
+    recipes = [
         make_recipe(
             **preset_choices(preset, name) | {"dataset": dataset, "weights": weights} | changed
         )
         for name in backbones
     ]
+    counts = machine.counted(dataset)
+    for recipe in recipes:
+        counts.check_limit(recipe.limit)
+    return recipes
 
 
 def show_estimate(recipes: list[Recipe]) -> None:

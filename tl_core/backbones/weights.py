@@ -73,6 +73,13 @@ def report(row: Backbone, size: int | None = None) -> WeightsReport:
         path = _in_folder(row, size) or _in_keras_cache(row, size)
     except TransferLabError as error:
         return WeightsReport(False, "", str(error))
+    except OSError as error:
+        return WeightsReport(
+            False,
+            "",
+            f"{error.filename} cannot be read ({error.strerror}); change that, or choose the "
+            "weights `random`.",
+        )
     if path is not None:
         return WeightsReport(True, str(path), "")
     return WeightsReport(False, "", _what_to_do(row, size))

@@ -10,6 +10,7 @@ from tl_core.cli.describe import print_run
 from tl_core.cli.follow import follow
 from tl_core.cli.output import Json, err, out, print_json
 from tl_core.cli.recipe_options import takes_recipe
+from tl_core.data.counts import image_counts
 from tl_core.runs import queue
 from tl_core.runs.store import Run, get_run
 from tl_core.runs.summary import summary
@@ -28,6 +29,8 @@ def train(recipe: Recipe, as_json: Json = False, detach: Detach = False) -> None
     The run is put in the queue and goes on if this command is ended by anything but Ctrl-C, which
     stops it.
     """
+    # What is wrong with the data is said now, not when the run's turn has come.
+    image_counts(recipe.dataset).check_limit(recipe.limit)
     _show(queue.submit(recipe), as_json, detach)
 
 

@@ -8,7 +8,7 @@ from tl_core.data.demo import TEST_PER_CLASS, TRAIN_PER_CLASS
 from tl_core.data.demo_shapes import SHAPES, TEXTURES
 from tl_core.data.folder_scan import scan
 from tl_core.data.sources import FOLDER
-from tl_core.data.splits import TEST_SHARE
+from tl_core.data.splits import TEST_SHARE, check_limit
 from tl_core.errors import TransferLabError
 
 
@@ -24,6 +24,15 @@ class ImageCounts:
     classes: int
     passed_over: int = 0
 
+    def check_limit(self, limit: int | None) -> None:
+        """Refuse a recipe's limit that cannot be kept; None takes all.
+
+        Raises:
+            TransferLabError: `limit` is less than two for each class, or more than there are.
+        """
+        if limit is not None:
+            check_limit(limit, self.classes, self.labelled)
+
 
 def image_counts(name: str) -> ImageCounts:
     """Return how many images `name` (as `open_dataset` takes it) holds.
@@ -38,8 +47,9 @@ def image_counts(name: str) -> ImageCounts:
         found = scan(Path(name.removeprefix(FOLDER)))
         pictures = len(found.pictures)
         given = sum(picture.split == "test" for picture in found.pictures)
-        test = given or round(TEST_SHARE * pictures)
-        return ImageCounts(pictures - test, test, len(found.class_names), len(found.skipped))
+        classes = len(found.class_names)
+        test = given or max(classes, round(TEST_SHARE * pictures))
+        return ImageCounts(pictures - test, test, classes, len(found.skipped))
     classes = len(SHAPES) * len(TEXTURES)
     known = {
         "cifar100": ImageCounts(COUNTS["train"], COUNTS["test"], 100),

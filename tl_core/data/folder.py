@@ -102,7 +102,11 @@ def _refuse_few(root: Path, found: Scan, pictures: Sequence[Picture]) -> None:
             count = counts[name, split]
             if count < least:
                 broken = listed[name, split] - count
+                over = [one for one in found.skipped if one.path.is_relative_to(folder / name)]
                 but = f" ({broken:,} more cannot be read)" if broken else ""
+                if over:
+                    file = f"{over[0].path.name} {over[0].reason}"
+                    but += f" ({len(over):,} more passed over: {file})"
                 raise TransferLabError(
                     f"The class {name!r} has {count} pictures{but} in {folder / name}, expected "
                     f"at least {least}, since training, validation and test set need one each; "

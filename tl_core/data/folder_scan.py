@@ -160,6 +160,12 @@ class _Walk:
                 f"{self.root} has pictures but no class folders with pictures; put the pictures "
                 "of each class into a folder that has the name of the class."
             )
+        if self.skipped:
+            path, reason = next(iter(self.skipped.items()))
+            return (
+                f"{self.root} holds no pictures that can be read in class folders; of "
+                f"{len(self.skipped):,} files passed over, {path.name} {reason}."
+            )
         return (
             f"{self.root} holds no pictures in class folders; make a folder for each class in it, "
             f"with {ACCEPTED} files."

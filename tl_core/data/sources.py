@@ -88,6 +88,13 @@ def open_dataset(
     return _dataset(name, stored, fingerprint, seed, limit, resolution)
 
 
+def source_title(name: str) -> str:
+    """Return what people call the data set `name`; a folder is called as it is itself."""
+    if name.startswith(FOLDER):
+        return Path(name.removeprefix(FOLDER)).name or name
+    return _BUILT_IN[name].title if name in _BUILT_IN else name
+
+
 def sources() -> list[SourceReport]:
     """Return what each source has on this machine, looking at names of files only."""
     return [

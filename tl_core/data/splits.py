@@ -62,6 +62,18 @@ def limited(
         return np.sort(train), np.sort(validation)
     classes = len(np.unique(labels[train]))
     pool = len(train) + len(validation)
+    check_limit(limit, classes, pool)
+    wanted = max(classes, round(limit * len(validation) / pool))
+    held = min(wanted, len(validation), limit - classes)
+    return np.sort(train[: limit - held]), np.sort(validation[:held])
+
+
+def check_limit(limit: int, classes: int, pool: int) -> None:
+    """Refuse a limit that `pool` labelled images of so many classes cannot keep.
+
+    Raises:
+        TransferLabError: `limit` is less than two for each class, or more than there are.
+    """
     if limit < 2 * classes:
         raise TransferLabError(
             f"limit is {limit:,}, but each of the {classes} classes needs at least one image to "
@@ -72,6 +84,3 @@ def limited(
             f"limit is {limit:,}, but there are {pool:,} labelled images outside the test set; "
             "lower it, or leave it out to use them all."
         )
-    wanted = max(classes, round(limit * len(validation) / pool))
-    held = min(wanted, len(validation), limit - classes)
-    return np.sort(train[: limit - held]), np.sort(validation[:held])
