@@ -9,6 +9,8 @@ from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from pages.parts import live
+from tl_core.runs.documents import MetricsLine
+from tl_core.runs.locks import take, worker_lock
 from tl_core.runs.store import Run, get_run, list_runs
 from tl_core.training.recipe import Recipe
 
@@ -103,6 +105,13 @@ def test_an_impossible_recipe_is_one_sentence_and_no_button() -> None:
     assert not list_runs()
 
 
+def test_a_limit_that_the_data_cannot_keep_is_said_before_the_click() -> None:
+    page = with_every_choice(open_page("1_Train"))
+    page.number_input(key="frozen_mobilenet_v2_limit").set_value(150).run()
+    assert "limit is 150, but each of the 100 classes" in page.error[0].value
+    assert page.button(key="start").disabled
+
+
 def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
     page = open_page("1_Train")
     page.segmented_control(key="train_data").set_value("folder:<path>").run()
@@ -157,6 +166,26 @@ def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
     page = open_page("1_Train", view="Live")
     assert [sent["alt"].split()[0] for sent in charts(page)] == ["Loss", "Accuracy"]
     assert "demo data" in texts(page)
+
+
+def test_a_run_at_work_says_its_data_and_its_epoch() -> None:
+    run = write_run(state="running", recipe={"epochs": 7})
+    status = run.status.model_copy(update={"phase": "head", "share": 0.4, "seconds_left": 90.0})
+    (run.folder / "status.json").write_text(status.model_dump_json())
+    lines = [
+        MetricsLine(kind=kind, phase="head", time=epoch, step=1, epoch=epoch, loss=1.0)
+        for kind, epoch in (("epoch", 1.0), ("step", 1.5), ("epoch", 2.0), ("step", 2.5))
+    ]
+    (run.folder / "metrics.jsonl").write_text("\n".join(line.model_dump_json() for line in lines))
+    lock = worker_lock(run.folder)
+    take(lock)
+    try:
+        page = open_page("1_Train", view="Live")
+    finally:
+        lock.release()
+    assert "Demo data" in texts(page)
+    (bar,) = page.get("progress")
+    assert "Training the head · epoch 3 of 7 · 40%" in bar.proto.text
 
 
 def test_why_a_run_failed_stands_where_its_figures_would() -> None:

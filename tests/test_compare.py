@@ -13,6 +13,7 @@ from tl_core.compare.selection import comparable_sets
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.calibration import believable
 from tl_core.evaluation.intervals import wilson
+from tl_core.runs.names import run_title
 from tl_core.runs.recorded import record
 from tl_core.runs.store import get_run
 
@@ -267,6 +268,16 @@ def test_times_of_different_machines_are_not_compared(three):
     found = compare([get_run(run.id) for run in three])
     assert any("different machines" in caveat for caveat in found.caveats)
     assert "ms a picture" not in found.verdict
+
+
+def test_minutes_beside_those_of_cached_features_are_explained(three):
+    assert not any("in the cache" in caveat for caveat in compare(three).caveats)
+    (three[0].folder / "outcome.json").write_text(
+        three[0].outcome.model_copy(update={"cached_features": True}).model_dump_json()
+    )
+    found = compare([get_run(run.id) for run in three])
+    (told,) = [caveat for caveat in found.caveats if "in the cache" in caveat]
+    assert run_title(three[0]) in told
 
 
 def test_the_document_goes_through_json_unchanged(three):

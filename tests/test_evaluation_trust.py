@@ -11,7 +11,7 @@ from tl_core.evaluation.calibration import (
     fit_temperature,
     with_temperature,
 )
-from tl_core.evaluation.coverage import coverage_at, coverage_curve
+from tl_core.evaluation.coverage import coverage_curve
 
 
 def overconfident(images=4000, classes=10, factor=2.5, seed=0):
@@ -154,9 +154,6 @@ def test_coverage_by_hand():
         (0.75, pytest.approx(2 / 3), 0.7),
         (1.0, 0.75, 0.6),
     ]
-    assert coverage_at(curve, 0.75).coverage == 1
-    assert coverage_at(curve, 0.9).coverage == 0.5
-    assert coverage_at(curve[2:], 0.9) is None
 
 
 def test_equal_confidences_are_not_parted():

@@ -164,7 +164,9 @@ FIGURES = {
     "confusion": lambda dark: confusion_heat_map(
         "r", np.eye(2, dtype=int), "ab", "ab", [1, 1], dark=dark
     ),
-    "superclasses": lambda dark: superclass_heat_map(["x"], ["r"], np.array([[0.5]]), dark=dark),
+    "superclasses": lambda dark: superclass_heat_map(
+        ["x"], ["r"], np.array([[0.5]]), [2], dark=dark
+    ),
     "verdicts": lambda dark: verdict_table(["r"], (), dark=dark),
     "reliability": lambda dark: reliability_diagram(
         [Reliability("r", None, calibration(CHANCES, LABELS))], dark=dark

@@ -149,9 +149,10 @@ def test_answers_keep_their_order_and_tick_the_truth():
 
 def test_heat_map_puts_the_hardest_on_top_and_leaves_the_untested_empty():
     accuracy = np.array([[0.9, 0.7], [0.2, 0.4], [np.nan, np.nan]])
-    figure = superclass_heat_map(["trees", "people", "fish"], ["a", "b"], accuracy)
+    figure = superclass_heat_map(["trees", "people", "fish"], ["a", "b"], accuracy, [10, 20, 0])
     assert figure.layout.yaxis.ticktext == ("people", "trees", "fish")
     assert list(figure.data[0].z) == [[0.2, 0.4], [0.9, 0.7], [None, None]]
+    assert "20.0 % of 20 pictures" in json.dumps(figure.to_plotly_json(), default=str)
     assert figure.layout.yaxis.autorange == "reversed"
 
 
@@ -188,7 +189,7 @@ FIGURES = {
     "bars": lambda dark: accuracy_bars(
         [AccuracyBar("a", "vgg16", Proportion(value=0.5, low=0.4, high=0.6, n=9))], dark=dark
     ),
-    "heat map": lambda dark: superclass_heat_map(["x"], ["a"], np.array([[0.5]]), dark=dark),
+    "heat map": lambda dark: superclass_heat_map(["x"], ["a"], np.array([[0.5]]), [2], dark=dark),
 }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tl_core.cli.app import app
-from tl_core.cli.output import NOTHING, Json, err, out, print_json, print_table, proportion, share
+from tl_core.cli.output import NOTHING, Json, err, out, print_json, print_table, proportion
 
 if TYPE_CHECKING:
     from tl_core.compare import Comparison
@@ -44,7 +44,7 @@ def _print_comparison(found: "Comparison") -> None:
         out().print(
             f"\nTheir average: {proportion(average.top1)}, {100 * average.gain:+.1f} points beside "
             f"{best.title} ({average.verdict}); at least one run is right on "
-            f"{share(average.any_right.value)}."
+            f"{proportion(average.any_right)}."
         )
     _print_confidence(found)
     for left in found.left_out:

@@ -33,7 +33,11 @@ def print_run(run: Run) -> None:
     if outcome is not None:
         cost, weights = outcome.cost, outcome.weights
         facts += [
-            ("validation", f"{share(outcome.val_accuracy)}, epoch {outcome.best_epoch}"),
+            (
+                "validation",
+                f"{share(outcome.val_accuracy)} of {outcome.dataset.validation:,} images, "
+                f"epoch {outcome.best_epoch}",
+            ),
             ("time", _time(cost.seconds, outcome.estimated_seconds)),
             ("an answer", f"{cost.ms_per_image:.1f} ms, 95 % under {cost.ms_per_image_p95:.1f} ms"),
             ("in batches", f"{cost.images_per_second:.0f} images a second"),

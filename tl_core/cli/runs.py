@@ -17,7 +17,6 @@ from tl_core.cli.output import (
     print_json,
     print_table,
     proportion,
-    share,
     size,
 )
 from tl_core.cli.quiet import start_tensorflow
@@ -92,21 +91,20 @@ def stop(run: RunName) -> None:
 
 def _print_runs(found: list[Run]) -> None:
     print_table(
-        ("run", "state", "data", "top-1 % (95 %)", "top-5", "took", "asked for", "called"),
+        ("run", "state", "data", "top-1 % (95 %)", "took", "asked for", "called"),
         [_row(run) for run in found],
     )
 
 
 def _row(run: Run) -> tuple[object, ...]:
     if run.problem is not None:
-        return run.id, "unreadable", run.problem, *[NOTHING] * 5
+        return run.id, "unreadable", run.problem, *[NOTHING] * 4
     status, figures = run.status, run.figures
     return (
         run.id,
         state(run),
         DEMO if run.recipe.dataset == "demo" else run.recipe.dataset,
         proportion(figures.top1 if figures else None),
-        share(figures.top5.value if figures else None),
         duration(seconds_of(run).get("total")),
         moment(status.created),
         called(run),

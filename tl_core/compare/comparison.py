@@ -243,6 +243,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         best_epoch=outcome.best_epoch,
         epochs=outcome.epochs,
         training_images=data.train,
+        cached_features=outcome.cached_features,
         saved_model_agreement=outcome.saved_model_agreement,
         minutes=sum(cost.seconds.values()) / 60,
         seconds=cost.seconds,
@@ -295,6 +296,7 @@ def _superclasses(evaluations: Sequence[Evaluation]) -> SuperclassTable | None:
         return None
     return SuperclassTable(
         names=names,
+        supports=tuple(row.support for row in evaluations[0].superclasses),
         accuracies=tuple(
             tuple(None if np.isnan(share) else float(share) for share in row) for row in shares
         ),

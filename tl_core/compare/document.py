@@ -40,9 +40,13 @@ class Costs(Document):
 
 
 class SuperclassTable(Document):
-    """Accuracies (0..1) superclasses×runs; None where a superclass has no test image."""
+    """Accuracies (0..1) superclasses×runs; None where a superclass has no test image.
+
+    `supports` are the test images of each superclass.
+    """
 
     names: tuple[str, ...]
+    supports: tuple[int, ...]
     accuracies: tuple[tuple[float | None, ...], ...]
 
 
@@ -80,6 +84,7 @@ class ComparedRun(Document):
     best_epoch: int
     epochs: int
     training_images: int
+    cached_features: bool
     saved_model_agreement: float
     minutes: float
     seconds: dict[str, float]

@@ -46,6 +46,12 @@ def caveats(runs: Sequence[ComparedRun], is_demo: bool) -> tuple[str, ...]:
         found.append(
             f"Not trained on equally many images ({counts}): a difference may be that of the data."
         )
+    cached = [run.title for run in runs if run.cached_features]
+    if 0 < len(cached) < len(runs):
+        found.append(
+            f"Found the features in the cache, which the others computed: {', '.join(cached)}; "
+            "from an empty cache the minutes are more."
+        )
     for run in runs:
         seeds = run.seeds
         if seeds.spread is not None:

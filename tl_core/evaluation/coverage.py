@@ -1,7 +1,5 @@
 """What remains when a model hands its unsure answers to a person."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -50,12 +48,3 @@ def coverage_curve(
         )
         for last in chosen.tolist()
     )
-
-
-def coverage_at(curve: Sequence[CoveragePoint], accuracy: float) -> CoveragePoint | None:
-    """Return the point of the largest coverage that still reaches `accuracy`, None if none does.
-
-    It describes these test images; a threshold to work with is chosen on validation images.
-    """
-    reached = [point for point in curve if point.accuracy >= accuracy]
-    return max(reached, key=lambda point: point.coverage, default=None)

@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 from tl_core.figures.cells import FEW, draw_cells, shortened
 from tl_core.figures.look import blank, percent, plain
 
+# More classes than these cannot be told apart as cells of one figure.
+MOST_CLASSES = 30
+
 
 def superclass_heat_map(
     superclasses: Sequence[str],
     runs: Sequence[str],
     accuracy: NDArray[np.float64],
+    pictures: Sequence[int],
     *,
     dark: bool = False,
 ) -> go.Figure:
     """Return accuracy (0..1, superclasses×runs) as a heat map, the hardest superclass on top.
 
-    Cells of a superclass without test images hold NaN and stay empty.
+    `pictures` are the test pictures of each superclass. Cells of a superclass without any hold NaN
+    and stay empty.
     """
     means = [row[~np.isnan(row)].mean() if not np.isnan(row).all() else 2.0 for row in accuracy]
     order = np.argsort(means, kind="stable").tolist()
@@ -39,7 +44,7 @@ def superclass_heat_map(
         hover=[
             [
                 f"<b>{plain(superclasses[s])}</b><br>{plain(run)}<br>"
-                + ("no test pictures" if v is None else percent(v))
+                + ("no test pictures" if v is None else f"{percent(v)} of {pictures[s]:,} pictures")
                 for run, v in zip(runs, row, strict=True)
             ]
             for s, row in zip(order, shares, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.confusion import most_confused
-from tl_core.evaluation.document import Evaluation, Proportion
+from tl_core.evaluation.document import ClassResult, Evaluation, Proportion
 from tl_core.runs.analysis import Analysis, analysis
 from tl_core.runs.documents import Outcome
 from tl_core.runs.names import provenance, run_title
@@ -132,17 +132,22 @@ def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
                 ("Top-5 accuracy", _share(evaluation.top5)),
                 ("Macro F1", f"{100 * evaluation.macro_f1:.1f} %"),
                 ("Log loss", f"{evaluation.loss:.3f} nats"),
-                ("Validation accuracy", f"{100 * outcome.val_accuracy:.1f} %"),
+                (
+                    "Validation accuracy, by which the epoch was chosen",
+                    f"{100 * outcome.val_accuracy:.1f} % of {outcome.dataset.validation:,} images",
+                ),
                 ("Best epoch", f"{outcome.best_epoch} of {outcome.epochs}"),
             ]
         ),
-        "Hardest classes: "
-        + _listed(f"{row.name} {100 * row.accuracy:.0f} %" for row in ordered[:_SHOWN]),
-        "Easiest classes: "
-        + _listed(f"{row.name} {100 * row.accuracy:.0f} %" for row in ordered[: -_SHOWN - 1 : -1]),
+        "Hardest classes: " + _listed(_of_its_images(row) for row in ordered[:_SHOWN]),
+        "Easiest classes: " + _listed(_of_its_images(row) for row in ordered[: -_SHOWN - 1 : -1]),
     ]
     confused = _confused(evaluation)
     return "\n\n".join(parts + ([f"Most confused: {confused}"] if confused else []))
+
+
+def _of_its_images(row: ClassResult) -> str:
+    return f"{row.name} {100 * row.accuracy:.0f} % of {row.support:,}"
 
 
 def _confused(evaluation: Evaluation) -> str:

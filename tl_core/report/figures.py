@@ -14,14 +14,12 @@ from tl_core.evaluation.pareto import COSTS
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.costs import CostPoint, cost_scatter
 from tl_core.figures.curves import CurveData, CurvePoint, training_curves
-from tl_core.figures.failures import confusion_heat_map, superclass_heat_map
+from tl_core.figures.failures import MOST_CLASSES, confusion_heat_map, superclass_heat_map
 from tl_core.figures.labels import LabelCurve, label_curves
 from tl_core.figures.seeds import SeedRow, seed_spread
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
 from tl_core.figures.verdicts import verdict_table
 
-# More classes than these cannot be told apart as cells of one figure.
-_MOST_CELLS = 30
 # Pairs of superclasses of each run that can be opened.
 _OPENED = 10
 
@@ -142,7 +140,7 @@ def superclasses(found: Comparison) -> Chart | None:
     titles = [run.title for run in found.runs]
     return Chart(
         "Accuracy of each run in each superclass",
-        partial(superclass_heat_map, table.names, titles, shares),
+        partial(superclass_heat_map, table.names, titles, shares, table.supports),
     )
 
 
@@ -153,7 +151,7 @@ def confusions(found: Comparison) -> list[Chart]:
         names, cells = found.data.coarse_names, run.superclass_confusion
         if cells is None:
             names, cells = found.data.class_names, run.confusion
-        if len(names) > _MOST_CELLS:
+        if len(names) > MOST_CLASSES:
             continue
         counts = np.array(cells, dtype=np.int64)
         totals = counts.sum(axis=1).tolist()

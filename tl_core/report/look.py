@@ -26,6 +26,9 @@ p.note, caption, figcaption {{ color: var(--quiet); font-size: .875rem; margin: 
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .75rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line);
   white-space: nowrap; }}
+th {{ white-space: normal; vertical-align: bottom; }}
+th:first-child, td:first-child {{ position: sticky; left: 0; background: var(--paper);
+  white-space: normal; min-width: 8rem; }}
 .number {{ text-align: right; }}
 th button {{ all: unset; cursor: pointer; font-size: .875rem; color: var(--quiet); }}
 th button:focus-visible {{ outline: 2px solid currentColor; outline-offset: 2px; }}

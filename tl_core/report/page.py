@@ -253,7 +253,9 @@ def _together(found: Comparison) -> str:
         f"<p>The average of all runs' probabilities names <b>{percent(average.top1.value)}</b> "
         f"({percent(average.top1.low)} to {percent(average.top1.high)}) right, "
         f"{100 * average.gain:+.1f} points beside {text(best.title)} alone "
-        f"({average.verdict}); at least one run is right on {percent(average.any_right.value)}.</p>"
+        f"({average.verdict}); at least one run is right on "
+        f"{percent(average.any_right.value)} ({percent(average.any_right.low)} to "
+        f"{percent(average.any_right.high)}).</p>"
         + table(
             "How far two runs give the same answer; Cohen's kappa is 0 at chance and 1 always",
             ("Run", "and", "Same answer", "Kappa"),

@@ -18,6 +18,8 @@ Keep = Callable[[int, Fitted, Arrays | None], None]
 
 # An epoch can take less time than to save what it reached.
 _KEEP_SECONDS = 1.0
+# As in the loss of the test set, so that the two can be compared.
+_LEAST = float(np.finfo(np.float32).eps)
 
 
 def fit(
@@ -140,7 +142,7 @@ def quality(probabilities: NDArray[np.float32], examples: Examples) -> tuple[flo
     earlier = np.arange(probabilities.shape[1]) < examples.labels[:, None]
     rank = ((probabilities > own) | ((probabilities == own) & earlier)).sum(1)
     return (
-        float(-np.log(np.maximum(own, 1e-12)).mean()),
+        float(-np.log(np.maximum(own, _LEAST)).mean()),
         float((rank == 0).mean()),
         float((rank < 5).mean()),
     )

@@ -25,8 +25,9 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         st.metric("Average, top-5", words.percent(together.top5.value), border=True)
         st.metric("At least one is right", words.percent(together.any_right.value), border=True)
     st.caption(
-        f"95 % interval of the average's top-1: {words.interval(together.top1)}. The last figure "
-        "is what a perfect choice between the runs would reach."
+        f"95 % intervals: top-1 {words.interval(together.top1)}, top-5 "
+        f"{words.interval(together.top5)}, at least one {words.interval(together.any_right)}: what "
+        "a perfect choice between the runs would reach."
     )
     titles = [row.title for row in comparison.runs]
     st.dataframe(

@@ -40,7 +40,9 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         best = words.plain(", ".join(comparison.runs[place].title for place in costs.front))
         st.caption(
             f"Nothing here is both cheaper and more accurate than: {best}. Milliseconds are the "
-            "median of single pictures, warm; every run was timed in the same way."
+            "median of single pictures, warm; every run was timed in the same way. On a machine "
+            "that was busy with other things all of them are too many; `tl measure RUN` times a "
+            "run's answers again."
         )
     _time(comparison)
 
@@ -70,5 +72,6 @@ def _time(comparison: Comparison) -> None:
     )
     st.caption(
         "What each phase took and, in brackets, what was expected before it began, as if nothing "
-        "were cached. Runs made before this was kept show no expectation."
+        "were cached: a run that found its features in the cache took less. Runs made before this "
+        "was kept show no expectation."
     )

@@ -13,12 +13,10 @@ from pages.parts.test_set import TestSet, test_set
 from tl_core.compare import Comparison
 from tl_core.compare.document import ComparedRun
 from tl_core.evaluation.confusion import inside_pair
-from tl_core.figures.failures import confusion_heat_map, superclass_heat_map
+from tl_core.figures.failures import MOST_CLASSES, confusion_heat_map, superclass_heat_map
 from tl_core.runs.store import Run
 
 _PAIRS = 6
-# More classes than these cannot be told apart as cells of one figure.
-_MOST_CLASSES = 30
 
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
@@ -30,7 +28,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
     row = by_title[_choose_run(list(by_title), "confusions_of")]
     if row.superclass_confusion is not None:
         _confusions_by_superclass(comparison, row)
-    elif len(comparison.data.class_names) <= _MOST_CLASSES:
+    elif len(comparison.data.class_names) <= MOST_CLASSES:
         _confusions_by_class(comparison, row)
     _confused_pairs(comparison, row, pictures)
     st.header("Pictures worth a look")
@@ -53,7 +51,11 @@ def _superclasses(comparison: Comparison) -> None:
     with st.container(border=True):
         chart(
             partial(
-                superclass_heat_map, table.names, [row.title for row in comparison.runs], shares
+                superclass_heat_map,
+                table.names,
+                [row.title for row in comparison.runs],
+                shares,
+                table.supports,
             ),
             key="superclasses",
             alt="Accuracy of each run in each superclass, the hardest on top",

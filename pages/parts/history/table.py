@@ -67,6 +67,7 @@ def _row(run: Run) -> dict[str, object]:
         "Network": BACKBONES[run.recipe.backbone].title,
         "Data": words.dataset_title(run),
         "Top-1 %": 100 * run.figures.top1.value if run.figures else None,
+        "95 % interval": words.interval(run.figures.top1) if run.figures else None,
         "Minutes": minutes(run),
         "Asked for": datetime.fromtimestamp(status.created),
         "Tags": list(run.about.tags),
