@@ -15,6 +15,7 @@ from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
 from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
+from tl_core.runs.summary import epoch_now
 
 _EVERY = 1.0
 _RECENT = 30 * 60
@@ -57,9 +58,9 @@ def _view(going: bool) -> None:
             # is to do now.
             st.rerun()
         stored = list_runs()
-        for run in runs:
-            _card(run, stored)
         curves = [curve(run) for run in runs]
+        for run, data in zip(runs, curves, strict=True):
+            _card(run, data.ended, stored)
         drawn = [data for data in curves if data.points]
         if not drawn:
             st.caption("Curves appear here as soon as the first steps are trained.")
@@ -74,13 +75,14 @@ def _view(going: bool) -> None:
                     )
 
 
-def _card(run: Run, stored: list[Run]) -> None:
+def _card(run: Run, ended: int, stored: list[Run]) -> None:
     status = run.status
     with st.container(border=True, key=f"run_{run.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f"{words.dot(run.recipe.backbone)} **{words.plain(run_name(run))}** "
-                f"{words.STATE_BADGES[status.state]} {words.marks(run)}"
+                f"{words.STATE_BADGES[status.state]} {words.marks(run)} "
+                f":gray[{words.plain(words.dataset_title(run))}]"
             )
             if status.state in ("queued", "running"):
                 st.space("stretch")
@@ -102,7 +104,7 @@ def _card(run: Run, stored: list[Run]) -> None:
                     args=(run.id,),
                 )
         if status.state in ("running", "stopping"):
-            st.progress(min(max(status.share, 0.0), 1.0), _progress(run))
+            st.progress(min(max(status.share, 0.0), 1.0), _progress(run, ended))
         elif run.figures:
             top1 = run.figures.top1
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -116,9 +118,12 @@ def _card(run: Run, stored: list[Run]) -> None:
             st.caption(words.said(status.message))
 
 
-def _progress(run: Run) -> str:
+def _progress(run: Run, ended: int) -> str:
     status = run.status
     parts = [PHASE_TITLES[status.phase] if status.phase else "Starting"]
+    epoch = epoch_now(run, ended)
+    if epoch is not None:
+        parts.append(f"epoch {epoch[0]} of {epoch[1]}")
     parts.append(f"{status.share:.0%}")
     if status.seconds_left is not None:
         parts.append(f"about {words.duration(status.seconds_left)} left")

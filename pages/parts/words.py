@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from tl_core.backbones.table import BACKBONES
+from tl_core.data.sources import source_title
 from tl_core.evaluation.document import Proportion
 from tl_core.paths import without_folders
 from tl_core.runs.documents import State
@@ -65,8 +66,8 @@ def marks(run: Run) -> str:
 
 
 def dataset_title(run: Run) -> str:
-    """Return the data set's title; before a run has opened its data, the name in its recipe."""
-    return run.outcome.dataset.title if run.outcome else without_folders(run.recipe.dataset)
+    """Return the data set's title; before a run has ended, that of the name in its recipe."""
+    return run.outcome.dataset.title if run.outcome else source_title(run.recipe.dataset)
 
 
 def percent(share: float) -> str:

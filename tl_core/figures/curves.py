@@ -40,6 +40,11 @@ class CurveData:
     points: tuple[CurvePoint, ...]
     best_epoch: int | None = None
 
+    @property
+    def ended(self) -> int:
+        """How many epochs have ended."""
+        return sum(point.ends_epoch for point in self.points)
+
 
 def training_curves(
     runs: Sequence[CurveData],

@@ -129,6 +129,17 @@ def _validation(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def epoch_now(run: Run, ended: int) -> tuple[int, int] | None:
+    """Return the epoch that `run` is at and how many there may be; None while it trains none.
+
+    `ended` are the epochs that it has finished.
+    """
+    if run.status.phase not in ("head", "fine-tune"):
+        return None
+    most = run.recipe.epochs + run.recipe.fine_tune_epochs
+    return min(ended + 1, most), most
+
+
 def seconds_of(run: Run) -> dict[str, float]:
     """Return what each phase of `run` took so far and their `total`; nothing if it is not known."""
     if run.outcome:
