@@ -169,7 +169,7 @@ def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
 
 
 def test_a_run_at_work_says_its_data_and_its_epoch() -> None:
-    run = write_run(state="running", recipe={"epochs": 7})
+    run = write_run(state="running", dataset="cifar100", recipe={"epochs": 7})
     status = run.status.model_copy(update={"phase": "head", "share": 0.4, "seconds_left": 90.0})
     (run.folder / "status.json").write_text(status.model_dump_json())
     lines = [
@@ -183,7 +183,7 @@ def test_a_run_at_work_says_its_data_and_its_epoch() -> None:
         page = open_page("1_Train", view="Live")
     finally:
         lock.release()
-    assert "Demo data" in texts(page)
+    assert "CIFAR-100" in texts(page)
     (bar,) = page.get("progress")
     assert "Training the head · epoch 3 of 7 · 40%" in bar.proto.text
 

@@ -81,8 +81,7 @@ def _card(run: Run, ended: int, stored: list[Run]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f"{words.dot(run.recipe.backbone)} **{words.plain(run_name(run))}** "
-                f"{words.STATE_BADGES[status.state]} {words.marks(run)} "
-                f":gray[{words.plain(words.dataset_title(run))}]"
+                f"{words.STATE_BADGES[status.state]} {words.marks(run)} {_data(run)}"
             )
             if status.state in ("queued", "running"):
                 st.space("stretch")
@@ -116,6 +115,11 @@ def _card(run: Run, ended: int, stored: list[Run]) -> None:
                 link_to_results(run, stored)
         elif status.message:
             st.caption(words.said(status.message))
+
+
+def _data(run: Run) -> str:
+    # Demo data are said by their mark.
+    return "" if words.is_demo(run) else f":gray[:small[{words.plain(words.dataset_title(run))}]]"
 
 
 def _progress(run: Run, ended: int) -> str:

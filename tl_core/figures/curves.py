@@ -11,6 +11,8 @@ from tl_core.progress import PHASE_TITLES, Phase
 
 # A running epoch reports several times a second; more points than this cannot be told apart.
 _MOST_STEPS = 200
+# More marks on a line would make it one thick bar.
+_MOST_MARKS = 40
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,12 @@ def _draw(
             showlegend=name == "validation",
             mode="lines+markers" if name == "validation" or len(drawn) == 1 else "lines",
             line={"color": style.colour, "dash": dash, "width": 2.5 if dash == "solid" else 1.5},
-            marker={"color": style.colour, "symbol": style.symbol, "size": 7},
+            marker={
+                "color": style.colour,
+                "symbol": style.symbol,
+                "size": 7,
+                "maxdisplayed": _MOST_MARKS,
+            },
             text=[_words(run, point, name, metric, key) for point in drawn],
             hovertemplate="%{text}<extra></extra>",
         )
