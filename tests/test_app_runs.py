@@ -104,6 +104,27 @@ def test_a_chosen_run_shows_what_came_of_it() -> None:
     assert "Top-1" not in texts(page(run=written.id))
 
 
+def test_a_chosen_run_is_stopped_resumed_and_trained_again(still: None) -> None:
+    run = write_run("run-1", state="queued")
+    app = press(page(run=run.id), f"chosen_stop_{run.id}")
+    assert get_run(run.id).status.state == "stopped"
+    press(app, f"chosen_resume_{run.id}")
+    assert get_run(run.id).waits
+    old = write_run("old-1", created=1.0, recipe={"dropout": 0.25})
+    app = page(run=old.id)
+    app.number_input(key=f"seed_{old.id}").set_value(7).run()
+    press(app, f"again_{old.id}")
+    (new,) = [one for one in list_runs() if one.id not in (run.id, old.id)]
+    assert (new.recipe.seed, new.recipe.dropout) == (7, 0.25)
+
+
+def test_a_run_from_elsewhere_is_not_resumed_or_trained_again() -> None:
+    run = write_run("foreign-1", state="stopped")
+    (run.folder / "imported.json").write_text('{"at": 1, "by": "0.1"}')
+    keys = {button.key for button in page(run=run.id).button}
+    assert not keys & {f"chosen_resume_{run.id}", f"again_{run.id}"}
+
+
 def test_a_run_taken_meanwhile_gives_a_sentence(still: None) -> None:
     run = write_run("run-1", state="queued")
     app = page()

@@ -67,7 +67,8 @@ def test_help_is_quick_and_loads_no_network_library():
         seconds.append(float(took))
     assert min(seconds) < 1
     assert re.findall(r"^  ([a-z]+)  ", shown.stdout, re.MULTILINE) == [
-        *("datasets", "backbones", "train", "resume", "runs", "measure", "show", "stop"),
+        *("datasets", "backbones", "train", "resume", "again", "runs", "measure", "show"),
+        *("log", "stop"),
         *("queue", "move", "hold", "release"),
         *("rename", "tag", "note", "delete", "restore", "bin"),
         *("export", "import", "tensorboard", "mlflow"),
@@ -136,6 +137,7 @@ def test_a_command_that_takes_a_recipe_keeps_its_own_options():
         (["train", "vgg16", "--dataset", "folder:/nowhere"], "/nowhere is not a folder"),
         (["train", "vgg16", "--dataset", "demo", "--limit", "9000"], "limit is 9,000, but there"),
         (["train", "vgg16", "--limit", "199"], "limit is 199, but each of the 100 classes"),
+        (["train", "vgg16", "--fine-tune-rate", "1e-4"], "fine_tune_rate is for fine-tuning, and"),
         (["train", "vgg16", "--hidden-units", "64"], "belongs to the head 'mlp'"),
         (["train", "vgg16", "--augmentation", "rain"], "augmentation"),
         (["show", "nothing"], "There is no run 'nothing'"),
@@ -329,6 +331,33 @@ def test_a_run_on_other_test_images_is_left_out_and_named():
     assert "stranger" not in result.stdout
     assert "Left out: stranger: It was tested on other images of demo" in result.stderr
     assert as_json("compare", "one", "stranger", "two")["left_out"][0]["run"] == "stranger"
+
+
+def test_a_recipe_is_trained_again_with_another_seed(idle, tmp_path):
+    run = write_run(recipe={"dropout": 0.25})
+    shown = as_json("again", run.id, "--seed", "5", "--detach")
+    assert shown["recipe"] | {"seed": 0} == as_json("show", run.id)["recipe"]
+    assert shown["recipe"]["seed"] == 5
+    assert as_json("again", run.id, "--detach")["recipe"]["seed"] == 0
+    foreign = write_run("foreign", dataset=f"folder:{tmp_path}")
+    (foreign.folder / "imported.json").write_text('{"at": 1, "by": "0.1"}')
+    with pytest.raises(TransferLabError, match="made elsewhere of a folder there"):
+        queue.repeat(get_run("foreign"))
+
+
+def test_the_log_of_a_run_can_be_read(own_folders):
+    run = write_run(state="failed")
+    assert "It said nothing." in tl("log", run.id).stdout
+    (run.folder / "log.txt").write_text("Traceback [bold]\x1b[2J\n" + "long " * 40)
+    said = tl("log", run.id).stdout
+    assert "Traceback [bold]\\x1b[2J" in said
+    assert "long " * 39 in said
+
+
+def test_a_recorded_run_is_found_and_said_to_have_no_model():
+    record(write_run("20261122-0741-vgg16-frozen-aaaa", backbone="vgg16", dataset="cifar100"))
+    bin.delete(get_run("aaaa"))
+    assert "its model is not here" in tl("predict", "a.png", "--run", "aaaa", code=1).stderr
 
 
 def test_a_run_without_results_cannot_be_compared_or_asked(tmp_path):

@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.acts import stop_or_resume
 from pages.parts.chart import chart
 from pages.parts.curves import curve
 from pages.parts.results import link_to_results
@@ -14,7 +15,7 @@ from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
 from tl_core.runs.names import run_name
-from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
+from tl_core.runs.store import Run, list_runs, waiting_runs
 from tl_core.runs.summary import epoch_now
 
 _EVERY = 1.0
@@ -63,7 +64,8 @@ def _view(going: bool) -> None:
             _card(run, data.ended, stored)
         drawn = [data for data in curves if data.points]
         if not drawn:
-            st.caption("Curves appear here as soon as the first steps are trained.")
+            if going:
+                st.caption("Curves appear here as soon as the first steps are trained.")
             return
         with st.container(border=True):
             for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
@@ -83,25 +85,8 @@ def _card(run: Run, ended: int, stored: list[Run]) -> None:
                 f"{words.dot(run.recipe.backbone)} **{words.plain(run_name(run))}** "
                 f"{words.STATE_BADGES[status.state]} {words.marks(run)} {_data(run)}"
             )
-            if status.state in ("queued", "running"):
-                st.space("stretch")
-                st.button(
-                    "Stop",
-                    icon=":material/stop_circle:",
-                    key=f"stop_{run.id}",
-                    on_click=_stop,
-                    args=(run.id,),
-                )
-            elif status.state in queue.RESUMABLE:
-                st.space("stretch")
-                st.button(
-                    "Resume",
-                    icon=":material/play_circle:",
-                    key=f"resume_{run.id}",
-                    help="Go on from the last finished epoch.",
-                    on_click=_resume,
-                    args=(run.id,),
-                )
+            st.space("stretch")
+            stop_or_resume(run)
         if status.state in ("running", "stopping"):
             st.progress(min(max(status.share, 0.0), 1.0), _progress(run, ended))
         elif run.figures:
@@ -140,13 +125,3 @@ def _took(run: Run) -> str:
         return ""
     expected = sum(outcome.estimated_seconds.values()) or None
     return "took " + words.taken(sum(outcome.cost.seconds.values()), expected)
-
-
-def _stop(run_id: str) -> None:
-    with sentences():
-        queue.stop(get_run(run_id))
-
-
-def _resume(run_id: str) -> None:
-    with sentences():
-        queue.resume(get_run(run_id))

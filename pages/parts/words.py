@@ -14,14 +14,27 @@ from tl_core.paths import without_folders
 from tl_core.runs.documents import State
 from tl_core.runs.store import Run
 
+STATES: dict[State, str] = {
+    "queued": "waiting",
+    "running": "training",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+    "failed": "failed",
+    "finished": "finished",
+}
+_LOOKS: dict[State, tuple[str, str]] = {
+    "queued": ("gray", "schedule"),
+    "running": ("blue", "play_arrow"),
+    "stopping": ("orange", "hourglass"),
+    "stopped": ("gray", "stop"),
+    "interrupted": ("orange", "bolt"),
+    "failed": ("red", "error"),
+    "finished": ("green", "check"),
+}
 STATE_BADGES: dict[State, str] = {
-    "queued": ":gray-badge[:material/schedule: waiting]",
-    "running": ":blue-badge[:material/play_arrow: training]",
-    "stopping": ":orange-badge[:material/hourglass: stopping]",
-    "stopped": ":gray-badge[:material/stop: stopped]",
-    "interrupted": ":orange-badge[:material/bolt: interrupted]",
-    "failed": ":red-badge[:material/error: failed]",
-    "finished": ":green-badge[:material/check: finished]",
+    state: f":{colour}-badge[:material/{icon}: {STATES[state]}]"
+    for state, (colour, icon) in _LOOKS.items()
 }
 DEMO_BADGE = ":violet-badge[:material/science: demo data]"
 RANDOM_BADGE = ":gray-badge[random weights]"

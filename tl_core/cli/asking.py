@@ -10,7 +10,8 @@ from tl_core.data.folder_scan import ENDINGS
 from tl_core.data.images import Fit
 from tl_core.data.picture_file import ACCEPTED
 from tl_core.errors import TransferLabError
-from tl_core.runs.store import Run, get_run, list_runs
+from tl_core.runs.recorded import find_run
+from tl_core.runs.store import Run, list_runs
 from tl_core.runs.summary import best_runs
 
 RunName = Annotated[
@@ -46,7 +47,7 @@ def runs_to_ask(names: list[str]) -> list[Run]:
                 "`tl train mobilenet_v2 --dataset demo`."
             )
         return best
-    runs = [get_run(name) for name in names]
+    runs = [find_run(name) for name in names]
     for run in runs:
         if run.outcome is None:
             state = run.problem or f"it is {run.status.state}"

@@ -16,6 +16,7 @@ from tl_core.cli.output import (
     out,
     print_json,
     print_table,
+    printable,
     proportion,
     size,
 )
@@ -79,6 +80,13 @@ def show(run: RunName, as_json: Json = False) -> None:
         print_json(summary(found))
     else:
         print_run(found)
+
+
+@app.command("log")
+def show_log(run: RunName) -> None:
+    """Show what a run said while it worked, tracebacks included."""
+    said = get_run(run).log()
+    out().print(printable(said.rstrip()) or "It said nothing.", soft_wrap=True)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`tl train` and `tl resume`: ask for a run, or for the rest of one, and see it through."""
+"""`tl train`, `tl resume` and `tl again`: ask for a run, or the rest of one, and see it through."""
 
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from tl_core.cli.output import Json, err, out, print_json
 from tl_core.cli.recipe_options import takes_recipe
 from tl_core.data.counts import image_counts
 from tl_core.runs import queue
+from tl_core.runs.recorded import find_run
 from tl_core.runs.store import Run, get_run
 from tl_core.runs.summary import summary
 from tl_core.training.recipe import Recipe
@@ -43,6 +44,22 @@ def resume(run: RunName, as_json: Json = False, detach: Detach = False) -> None:
     """
     queue.refresh()
     _show(queue.resume(get_run(run)), as_json, detach)
+
+
+@app.command()
+def again(
+    run: RunName,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed; without it the run's own.")
+    ] = None,
+    as_json: Json = False,
+    detach: Detach = False,
+) -> None:
+    """Train the recipe of a run anew, with another seed to see how far chance moves it."""
+    found = find_run(run)
+    if not found.problem:
+        image_counts(found.recipe.dataset).check_limit(found.recipe.limit)
+    _show(queue.repeat(found, seed), as_json, detach)
 
 
 def _show(run: Run, as_json: bool, detach: bool) -> None:

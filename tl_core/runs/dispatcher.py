@@ -122,7 +122,7 @@ class _Dispatcher:
                 # The worker could not even claim the run; asked again it would fail again. One
                 # that ended well found the run held or moved on, which is no failure, and one
                 # that claimed it has been followed by somebody who resumed it.
-                message = "The worker process could not start; log.txt of the run says why."
+                message = "The worker process could not start; `tl log RUN` shows why."
                 record_end(run, "failed", message, "no-worker")
             elif state in ("running", "stopping"):
                 bury(run, out_of_memory=_ran_out_of_memory(child))

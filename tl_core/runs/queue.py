@@ -107,6 +107,22 @@ def resume(run: Run) -> Run:
     return again(run)
 
 
+def repeat(run: Run, seed: int | None = None) -> Run:
+    """Ask for a run of the recipe of `run`, with another seed where one is given; return it.
+
+    Raises:
+        TransferLabError: the recipe cannot be read, or came from elsewhere and names a folder of
+            that machine, or the runs folder cannot be written to.
+    """
+    if run.problem is not None:
+        raise TransferLabError(f"Run {run.id} cannot be read: {run.problem}")
+    if run.imported and run.recipe.dataset.startswith(FOLDER):
+        raise TransferLabError(
+            f"Run {run.id} was made elsewhere of a folder there; train its recipe on yours."
+        )
+    return submit(run.recipe if seed is None else run.recipe.model_copy(update={"seed": seed}))
+
+
 def sweep() -> None:
     """Remove what a process killed while it stored or deleted a run has left.
 

@@ -88,7 +88,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
         return f"{error.filename} is gone; put it back and resume the run.", "gone"
     return (
-        f"Something unexpected went wrong ({type(error).__name__}); log.txt of the run says what.",
+        f"Something unexpected went wrong ({type(error).__name__}); `tl log RUN` shows what.",
         "unexpected",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.acts import stop_or_resume, train_again
 from pages.parts.recipe_form import field_title
 from pages.parts.results import link_to_results
 from pages.parts.shell import sentences
@@ -39,7 +40,10 @@ def draw(run: Run, runs: list[Run]) -> None:
         _outcome(run, runs)
         if not run.recorded:
             _words(run, runs)
+        if not run.imported:
+            train_again(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            stop_or_resume(run, "chosen_")
             if not run.active:
                 _export(run)
             if not run.recorded:

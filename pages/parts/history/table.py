@@ -63,7 +63,7 @@ def _row(run: Run) -> dict[str, object]:
     status = run.status
     return {
         "Run": run_title(run),
-        "State": "waiting, held" if status.held else status.state,
+        "State": "waiting, held" if status.held else words.STATES[status.state],
         "Network": BACKBONES[run.recipe.backbone].title,
         "Data": words.dataset_title(run),
         "Top-1 %": 100 * run.figures.top1.value if run.figures else None,
