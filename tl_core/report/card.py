@@ -41,6 +41,7 @@ def model_card(run: Run) -> str:
         _cost(outcome),
         _limits(run, outcome, evaluation),
         _made(run, outcome),
+        _classes(outcome),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -67,20 +68,23 @@ def _what_it_is(run: Run, outcome: Outcome, evaluation: Evaluation) -> str:
     start = (
         "pretrained on ImageNet" if outcome.weights.kind == "imagenet" else "with random weights"
     )
-    tuned = (
-        f", its last {recipe.fine_tune_blocks} blocks fine-tuned" if recipe.fine_tune_blocks else ""
-    )
+    blocks = recipe.fine_tune_blocks
+    tuned = f", its last {'block' if blocks == 1 else f'{blocks} blocks'} fine-tuned"
+    made = f"{row.title} {start}{tuned if blocks else ''}"
     side = data.resolution
     return (
-        f"{row.title} {start}{tuned}, with a {recipe.head} head for the {len(data.class_names)} "
-        f"classes of {_plain(data.title)}. It names {_share(evaluation.top1)} of "
+        f"{made}, with a {recipe.head} head for the {len(data.class_names)} classes of "
+        f"{_plain(data.title)}. It names {_share(evaluation.top1)} of "
         f"{evaluation.top1.n:,} test images right.\n\n"
         f"It takes raw RGB pictures, uint8 N×{side}×{side}×3, and gives a probability for each "
         "class:\n\n"
         "```python\n"
         'model = keras.saving.load_model("model.keras", compile=False)\n'
+        'names = json.load(open("outcome.json"))["dataset"]["class_names"]\n'
         "probabilities = model.predict(pictures)\n"
-        "```"
+        "answers = [names[number] for number in probabilities.argmax(1)]\n"
+        "```\n\n"
+        "Both files lie in the run's folder; the classes in their order stand at the end."
     )
 
 
@@ -252,6 +256,12 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value)
+
+
+def _classes(outcome: Outcome) -> str:
+    names = outcome.dataset.class_names
+    numbered = ", ".join(f"{number} {_plain(name)}" for number, name in enumerate(names))
+    return f"## Classes\n\nIn the order of the model's probabilities: {numbered}."
 
 
 def _few(names: tuple[str, ...]) -> str:

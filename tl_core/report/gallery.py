@@ -28,11 +28,15 @@ def gallery(found: Comparison, run: Run) -> str:
         pictures, note = dict(zip(positions, shown, strict=True)), ""
     except TransferLabError as error:
         pictures, note = {}, f'<p class="note">{text(error)}</p>'
+    legend = (
+        f"{dot(run_.backbone)} {number} {text(run_.title)}"
+        for number, run_ in enumerate(found.runs, start=1)
+    )
     parts = [
         note,
         "<h3>The hardest pictures for all runs</h3>",
-        "<p class=\"note\">Bold: the right class. Below it each run's answer, in the run's colour, "
-        "and how sure it was.</p>",
+        '<p class="note">Bold: the right class. Below it each run\'s answer and how sure it was. '
+        f"{' · '.join(legend)}</p>",
         _cards(found, found.hardest[:_HARDEST], pictures),
     ]
     for run_ in found.runs:
@@ -67,8 +71,10 @@ def _cards(found: Comparison, exhibits: Sequence[Exhibit], pictures: Pictures) -
     cards = []
     for exhibit in exhibits:
         answers = "".join(
-            _answer(run, answer, names, exhibit.label)
-            for run, answer in zip(found.runs, exhibit.answers, strict=True)
+            _answer(number, run, answer, names, exhibit.label)
+            for number, (run, answer) in enumerate(
+                zip(found.runs, exhibit.answers, strict=True), start=1
+            )
         )
         cards.append(
             f'<div class="card">{_image(exhibit.position, names[exhibit.label], pictures)}<div>'
@@ -79,10 +85,11 @@ def _cards(found: Comparison, exhibits: Sequence[Exhibit], pictures: Pictures) -
     return f'<div class="cards">{"".join(cards)}</div>'
 
 
-def _answer(run: ComparedRun, answer: Answer, names: Sequence[str], label: int) -> str:
+def _answer(number: int, run: ComparedRun, answer: Answer, names: Sequence[str], label: int) -> str:
     right = " ✓" if answer.answer == label else ""
     return (
-        f'<li title="{text(run.title)}">{dot(run.backbone)} {text(names[answer.answer])}{right} '
+        f'<li title="{text(run.title)}">{dot(run.backbone)} {number} '
+        f"{text(names[answer.answer])}{right} "
         f"{percent(answer.confidence, 0)}</li>"
     )
 
@@ -94,9 +101,10 @@ def _pairs(found: Comparison, run: ComparedRun, pictures: Pictures) -> str:
     cards = []
     for pair in run.most_confused[:_PAIRS]:
         images = "".join(_image(p, names[pair.label], pictures) for p in pair.positions)
+        many = "1 picture" if pair.count == 1 else f"{pair.count:,} pictures"
         cards.append(
             f'<div class="card pair"><div><b>{text(names[pair.label])}</b> called '
-            f"<b>{text(names[pair.answer])}</b><br>{pair.count:,} pictures, "
+            f"<b>{text(names[pair.answer])}</b><br>{many}, "
             f"{percent(pair.share)} of the class<br>{images}</div></div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>'

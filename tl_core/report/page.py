@@ -4,14 +4,15 @@ import time
 from collections.abc import Sequence
 
 from tl_core import __version__
-from tl_core.compare.document import ComparedRun, Comparison
+from tl_core.compare.document import Comparison
 from tl_core.errors import TransferLabError
 from tl_core.figures.script import plotly_script
 from tl_core.report import figures
 from tl_core.report.figures import Chart
 from tl_core.report.gallery import gallery
-from tl_core.report.html import Cell, dot, facts, number, percent, share, table, text, word
+from tl_core.report.html import dot, facts, number, percent, share, table, text, word
 from tl_core.report.look import SCRIPT, STYLE
+from tl_core.report.tables import differences_table, phases_table, runs_table
 from tl_core.runs.names import provenance
 from tl_core.runs.store import Run
 
@@ -103,14 +104,7 @@ def _answer(found: Comparison, page: _Page) -> str:
             f"{len(data.class_names)} classes</h1>",
             f'<p class="verdict">{text(found.verdict)}</p>',
             *(f'<p class="caveat">{text(caveat)}</p>' for caveat in found.caveats),
-            table(
-                "Every accuracy with its 95 % interval; milliseconds for one picture at a time",
-                (
-                    *("Run", "Top-1", "95 %", "Top-5", "95 %", "Best epoch", "Minutes"),
-                    *("ms per image", "ms, 95th percentile", "Parameters", "MB"),
-                ),
-                map(_row, found.runs),
-            ),
+            runs_table(found),
             page.chart(figures.accuracies(found)),
             page.chart(figures.verdicts(found) if found.pairs else None),
             '<p class="note">Exact McNemar test on the same pictures, with Holm\'s correction for '
@@ -118,25 +112,9 @@ def _answer(found: Comparison, page: _Page) -> str:
             if found.pairs
             else "",
             page.chart(figures.seeds(found)),
+            differences_table(found),
             f"<h3>Left out</h3><ul>{left_out}</ul>" if left_out else "",
         )
-    )
-
-
-def _row(run: ComparedRun) -> tuple[Cell, ...]:
-    name = word(run.title)
-    return (
-        Cell(f"{dot(run.backbone)} {name.shown}", name.by),
-        share(run.top1.value),
-        number(run.top1.low, f"{percent(run.top1.low)} to {percent(run.top1.high)}"),
-        share(run.top5.value),
-        number(run.top5.low, f"{percent(run.top5.low)} to {percent(run.top5.high)}"),
-        number(run.best_epoch, f"{run.best_epoch} of {run.epochs}"),
-        number(run.minutes, f"{run.minutes:.1f}"),
-        number(run.ms_per_image, f"{run.ms_per_image:.1f}"),
-        number(run.ms_per_image_p95, f"{run.ms_per_image_p95:.1f}"),
-        number(run.parameters, f"{run.parameters / 1e6:.1f} M"),
-        number(run.megabytes, f"{run.megabytes:.1f}"),
     )
 
 
@@ -146,7 +124,7 @@ def _cost(found: Comparison, page: _Page) -> str:
     )
     return (
         "<h2>What a point of accuracy costs</h2>"
-        f"{page.choice('Cost', figures.costs(found))}{reference}"
+        f"{page.choice('Cost', figures.costs(found))}{reference}{phases_table(found)}"
     )
 
 
