@@ -168,7 +168,8 @@ def test_a_sweep_keeps_the_decay_that_is_best_on_validation() -> None:
     statistics = feature_statistics(training.views[0][0], training.rows[0])
     found = sweep_decay(recipe, training, validation, statistics, 8, "float32", Progress())
     assert len(set(found.accuracies)) > 1
-    assert found.decay == DECAYS[found.accuracies.index(max(found.accuracies))]
+    assert set(found.tried) == {*DECAYS, recipe.weight_decay}
+    assert found.decay == found.tried[found.accuracies.index(max(found.accuracies))]
     head = build_head(recipe, 8, *statistics, policy="float32", training=True)
     steps = recipe.epochs
     optimizer = make_optimizer(recipe, peak=0.05, decay=found.decay, steps=steps)

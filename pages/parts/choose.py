@@ -9,10 +9,10 @@ from pages.parts.recipe_form import changed_fields, draw_fields, start_afresh_un
 from tl_core.backbones.table import BACKBONES, Backbone
 from tl_core.backbones.weights import WeightsReport
 from tl_core.data.sources import FOLDER
-from tl_core.errors import TransferLabError
 from tl_core.training.estimate import estimate
 from tl_core.training.presets import DEFAULT_PRESET, PRESETS, preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
+from tl_core.training.unused import refuse_unused
 
 _WEIGHTS = {"imagenet": "ImageNet", "random": "Random (a baseline)"}
 
@@ -68,12 +68,15 @@ def choose_data() -> str:
     report = reports[name]
     if name.startswith(FOLDER):
         path = st.text_input(
-            "Its path on this machine",
+            "Its path on the computer that Transfer Lab runs on",
             key="train_folder",
             persist_state="session",
             placeholder="/home/me/pictures",
         )
-        st.caption(report.detail)
+        st.caption(
+            f"{report.detail[:1].upper()}{report.detail[1:]}, at least three in each. With `train` "
+            "and `test` above them these are the split; else a fifth is held out for the test."
+        )
         return FOLDER + path.strip()
     if report.found:
         st.caption(report.detail)
@@ -99,17 +102,19 @@ def choose_preset() -> str:
     return preset
 
 
-def choose_weights(backbones: list[str]) -> str:
+def choose_weights(backbones: list[str], dataset: str) -> str:
     """Draw the choice of weights and say which of the networks' files are missing."""
     reports = machine.weights_reports()
+    # The demo needs no connection, so it does not begin with a download; anything real does.
+    offline = dataset == "demo" and not any(report.found for report in reports.values())
     weights = st.segmented_control(
         "Weights",
         list(_WEIGHTS),
-        default="imagenet" if any(report.found for report in reports.values()) else "random",
+        default="random" if offline else "imagenet",
         required=True,
         format_func=_WEIGHTS.__getitem__,
         wrap=True,
-        key="train_weights",
+        key="train_weights_offline" if offline else "train_weights",
         persist_state="session",
     )
     missing = [BACKBONES[name].title for name in backbones if not reports[name].found]
@@ -148,8 +153,6 @@ def make_recipes(
     backbones: list[str], dataset: str, preset: str, weights: str, changed: dict[str, Any]
 ) -> list[Recipe]:
     """Return one recipe a network; raises TransferLabError where a choice is impossible."""
-    if dataset == FOLDER:
-        raise TransferLabError("Give the path of the folder that holds your pictures.")
     recipes = [
         make_recipe(
             **preset_choices(preset, name) | {"dataset": dataset, "weights": weights} | changed
@@ -158,6 +161,7 @@ def make_recipes(
     ]
     counts = machine.counted(dataset)
     for recipe in recipes:
+        refuse_unused(recipe, changed)
         counts.check_limit(recipe.limit)
     return recipes
 

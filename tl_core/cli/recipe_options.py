@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from tl_core.training.presets import DEFAULT_PRESET, PRESETS, preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
+from tl_core.training.unused import refuse_unused
 
 _ELSEWHERE = frozenset({"version", "backbone", "preset"})
 _NONE = "none"
@@ -26,7 +27,9 @@ def takes_recipe(command: Callable[..., None]) -> Callable[..., None]:
         others = {parameter.name: options.pop(parameter.name) for parameter in own}
         given = {name: value for name, value in options.items() if value is not None}
         chosen = {name: None if value is _CLEARED else value for name, value in given.items()}
-        command(make_recipe(**(preset_choices(preset, backbone) | chosen)), **others)
+        recipe = make_recipe(**(preset_choices(preset, backbone) | chosen))
+        refuse_unused(recipe, chosen)
+        command(recipe, **others)
 
     parameters = [_backbone(), _preset(), *_fields(), *own]
     with_options.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from tl_core.data.splits import VALIDATION_SHARE
 from tl_core.progress import Phase
 from tl_core.training import rates
 from tl_core.training.recipe import Recipe
-from tl_core.training.sweep import DECAYS
+from tl_core.training.sweep import tried_decays
 
 # Images a second at 96 pixels on two server cores that multiply bfloat16, where this machine has no
 # figure of its own.
@@ -62,7 +62,7 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     head_rate = known.get(rates.head_key(recipe))
     phases: dict[Phase, float] = {"data": _DATA_SECONDS, "features": pool / speed}
     if recipe.epochs:
-        heads = 1 + len(DECAYS) * recipe.sweep
+        heads = 1 + len(tried_decays(recipe)) * recipe.sweep
         phases["head"] = heads * labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
     disk = images * len(pooled_names(row, recipe.pooled_layers)) * 400 * _FEATURE_BYTES
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)

@@ -16,17 +16,23 @@ from tl_core.training.recipe import Recipe
 DECAYS = (0.1, 0.5, 2.0, 8.0)
 
 
+def tried_decays(recipe: Recipe) -> list[float]:
+    """Return the decays that a sweep tries: `DECAYS` and the recipe's own, from weak to strong."""
+    return sorted({*DECAYS, recipe.weight_decay})
+
+
 @dataclass(frozen=True)
 class Sweep:
-    """Validation top-1 (0..1) for each of `DECAYS`, and the decay that won."""
+    """Validation top-1 (0..1) for each of the decays tried, and the decay that won."""
 
+    tried: tuple[float, ...]
     accuracies: tuple[float, ...]
     decay: float
 
     def __str__(self) -> str:
         tried = ", ".join(
             f"{decay:g}: {100 * accuracy:.1f} %"
-            for decay, accuracy in zip(DECAYS, self.accuracies, strict=True)
+            for decay, accuracy in zip(self.tried, self.accuracies, strict=True)
         )
         return f"Validation chose a weight decay of {self.decay:g} for the head ({tried})."
 
@@ -40,7 +46,7 @@ def sweep_decay(
     policy: str,
     progress: Progress,
 ) -> Sweep:
-    """Train the recipe's head once with each decay, and choose the best on validation.
+    """Train the recipe's head once with each of `DECAYS` and its own, and choose on validation.
 
     Best is the highest top-1 after the last epoch, on a tie the lower loss. `statistics` are mean
     and variance (each D) of the features, `policy` the dtype policy of the head's products. Every
@@ -53,10 +59,11 @@ def sweep_decay(
 
     batch, rate = recipe.head_batch(len(training)), recipe.head_rate(len(training))
     steps = len(training) // batch * recipe.epochs
-    progress.begin("head", len(DECAYS) * steps * batch, "images")
+    decays = tried_decays(recipe)
+    progress.begin("head", len(decays) * steps * batch, "images")
     found: list[tuple[float, float]] = []
     done = 0
-    for decay in DECAYS:
+    for decay in decays:
         keras.utils.set_random_seed(recipe.seed)
         head = build_head(recipe, classes, *statistics, policy=policy, training=True)
         optimizer = make_optimizer(
@@ -75,4 +82,5 @@ def sweep_decay(
                 progress.advance(done)
         loss, accuracy, _ = quality(loop.probabilities(validation), validation)
         found.append((accuracy, -loss))
-    return Sweep(tuple(accuracy for accuracy, _ in found), DECAYS[found.index(max(found))])
+    accuracies = tuple(accuracy for accuracy, _ in found)
+    return Sweep(tuple(decays), accuracies, decays[found.index(max(found))])
