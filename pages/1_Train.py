@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import choose, shell, words
 from pages.parts.live import live, shown_runs
+from tl_core.data.sources import FOLDER
 from tl_core.errors import TransferLabError
 from tl_core.runs import queue
 
@@ -43,14 +44,17 @@ with shell.page("Train"):
         with preset_place:
             preset = choose.choose_preset()
         with weights_place:
-            weights = choose.choose_weights(backbones)
+            weights = choose.choose_weights(backbones, dataset)
         changed = choose.choose_fields(preset, backbones)
 
-    try:
-        recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
-    except TransferLabError as error:
-        st.error(words.said(str(error)), icon=":material/error:")
-        recipes = []
+    recipes = []
+    if dataset == FOLDER:
+        st.info("Give the path of the folder that holds your pictures.", icon=":material/folder:")
+    else:
+        try:
+            recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
+        except TransferLabError as error:
+            st.error(words.said(str(error)), icon=":material/error:")
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         count = f" {len(backbones)} networks" if len(backbones) > 1 else ""

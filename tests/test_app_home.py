@@ -47,6 +47,15 @@ def test_the_next_step_follows_what_is_there(own_folders: Path) -> None:
     assert "Compare what you have trained" in texts(open_page())
 
 
+def test_runs_of_different_data_are_not_offered_to_be_compared(own_folders: Path) -> None:
+    write_run("a-real-run-1111", dataset="cifar100")
+    assert "Train another network" in texts(open_page())
+    write_run("a-folder-run-2222", dataset="folder:/pets")
+    assert "Train another network" in texts(open_page())
+    write_run("a-folder-run-3333", dataset="folder:/pets")
+    assert "Compare what you have trained" in texts(open_page())
+
+
 def test_recorded_runs_are_shown_apart_from_those_made_here(own_folders: Path) -> None:
     record(write_run("20261122-0741-vgg16-frozen-aaaa", backbone="vgg16", dataset="cifar100"))
     write_run("20261122-0742-mobilenet_v2-frozen-bbbb", dataset="cifar100")

@@ -11,6 +11,7 @@ from tl_core.data import open_dataset
 from tl_core.door.uploads import MOST_FILES
 from tl_core.runs.dataset_info import dataset_info
 from tl_core.runs.documents import Outcome
+from tl_core.runs.recorded import record
 
 NAMES = ("20261122-0741-mobilenet_v2-frozen-aaaa", "20261122-0742-vgg16-frozen-bbbb")
 
@@ -39,6 +40,11 @@ def test_without_models_the_page_says_what_to_do() -> None:
     page = open_page("3_Predict")
     assert "no finished run" in texts(page)
     assert page.button(key="empty_pages/1_Train.py").label == "Train a network"
+
+
+def test_runs_that_came_without_their_models_are_no_surprise() -> None:
+    record(write_run("a-run-1111", dataset="cifar100"))
+    assert "No finished run has its model on this machine" in texts(open_page("3_Predict"))
 
 
 def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:

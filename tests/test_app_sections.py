@@ -4,7 +4,7 @@ import html
 import json
 
 import pytest
-from app_pages import calm, charts, open_page, tables, texts
+from app_pages import calm, charts, open_page, seen, tables, texts
 from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
@@ -97,6 +97,8 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
         shown = [text.value for text in calm(page).markdown if "test picture" in text.value]
         assert len(shown) == min(12, len(exhibits))
         assert f"test picture {exhibits[0].position}]" in shown[0]
+        legend = next(text.value for text in page.markdown if " 1 " in text.value)
+        assert [run.title in seen(legend) for run in comparison.runs] == [True, True]
 
 
 def test_calibration_is_shown_before_and_after(runs: None) -> None:

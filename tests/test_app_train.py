@@ -112,10 +112,25 @@ def test_a_limit_that_the_data_cannot_keep_is_said_before_the_click() -> None:
     assert page.button(key="start").disabled
 
 
+def test_weights_are_random_by_default_for_the_demo_alone(tmp_path: Path) -> None:
+    page = open_page("1_Train")
+    assert page.segmented_control(key="train_weights_offline").value == "random"
+    page.segmented_control(key="train_data").set_value("folder:<path>").run()
+    assert page.segmented_control(key="train_weights").value == "imagenet"
+
+
+def test_what_would_change_nothing_is_said_before_the_click() -> None:
+    page = with_every_choice(open_page("1_Train"))
+    page.number_input(key="frozen_mobilenet_v2_fine_tune_rate").set_value(0.01).run()
+    assert "fine_tune_rate is for fine-tuning" in seen(page.error[0].value)
+    assert page.button(key="start").disabled
+
+
 def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
     page = open_page("1_Train")
     page.segmented_control(key="train_data").set_value("folder:<path>").run()
     assert page.button(key="start").disabled
+    assert not page.error
     page.text_input(key="train_folder").set_value(str(tmp_path / "nowhere")).run()
     assert "is not a folder" in page.error[0].value
     assert page.button(key="start").disabled

@@ -24,6 +24,10 @@ _SHOWN = 160
 
 def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
     """Draw a card for each picture with every model's best answers side by side."""
+    st.caption(
+        "Bars: the probabilities as each model gives them. 'Calibrated': how far to believe its "
+        "best answer, by what it had right on validation."
+    )
     shown_why = why.choose()
     first = 0
     if len(pictures) > _A_PAGE:
@@ -58,7 +62,7 @@ def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) ->
 def _answer(picture: Picture, run: Run, number: int) -> Answer:
     with st.spinner(f"Loading {words.plain(run_title(run))} …"):
         answer, milliseconds = _asked(picture, run)
-    sure = f"calibrated {words.percent(answer.confidence)}" if answer.calibrated else "as it says"
+    sure = f"calibrated {words.percent(answer.confidence)}" if answer.calibrated else "uncalibrated"
     chart(
         partial(
             answer_bars,
@@ -94,8 +98,8 @@ def _verdict(picture: Picture, answers: list[Answer]) -> None:
             "perhaps none of these",
             icon=":material/help:",
             color="gray",
-            help="Every model is more likely wrong than right here, so the picture may show "
-            "something that is none of the classes.",
+            help="Every model gives its best answer less than half, so it is more likely wrong "
+            "than right, and the picture may show something that is none of the classes.",
         )
 
 

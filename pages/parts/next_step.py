@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts import machine, words
 from pages.parts.shell import COMPARE, TRAIN
 from tl_core.backbones.table import BACKBONES
+from tl_core.compare.selection import comparable_sets
 from tl_core.runs import queue
 from tl_core.runs.store import Run
 from tl_core.training.presets import preset_choices
@@ -31,16 +32,21 @@ def next_step(runs: list[Run]) -> None:
     active = [run for run in runs if run.active]
     real = [run for run in runs if run.figures and run.recipe.dataset != "demo"]
     demo = [run for run in runs if run.figures and run.recipe.dataset == "demo"]
+    sets, _ = comparable_sets(runs)
     with st.container(border=True):
         if active:
             many = "A run is" if len(active) == 1 else f"{len(active)} runs are"
             st.header(f"{many} on the way")
             st.write("Watch the curves as they grow; closing this tab changes nothing.")
             _link(TRAIN, "Watch it train", ":material/monitoring:", view="Live")
-        elif len(real) > 1 or (demo and len(demo) > 1 and not real):
+        elif any(len(found.runs) > 1 for found in sets if found.is_demo == (not real)):
             st.header("Compare what you have trained")
             st.write("Accuracy with its uncertainty, cost, and the curves over each other.")
             _link(COMPARE, "Compare runs", ":material/leaderboard:")
+        elif real:
+            st.header("Train another network beside it")
+            st.write("One run alone decides nothing: train a second one on the same data.")
+            _link(TRAIN, "Choose what to train", ":material/model_training:")
         elif sources["cifar100"].found and weights:
             names = " or ".join(BACKBONES[name].title for name in weights[:3])
             st.header("Train a pretrained network on CIFAR-100")

@@ -23,13 +23,16 @@ def choose_runs(
     none (and the page says what to do), and the runs that have no results. `with_model` leaves
     out the runs whose model is not on this machine.
     """
-    runs = [*list_runs(), *recorded_runs()]
+    stored = [*list_runs(), *recorded_runs()]
+    runs = stored
     if with_model:
-        runs = [run for run in runs if run.model_path.exists() or not run.outcome]
+        runs = [run for run in stored if run.model_path.exists() or not run.outcome]
     sets, left_out = comparable_sets(runs)
     if not sets:
         words.empty(
-            "There is no finished run to show yet.",
+            "There is no finished run to show yet."
+            if len(runs) == len(stored)
+            else "No finished run has its model on this machine; recorded ones come without.",
             shell.TRAIN,
             "Train a network",
             ":material/model_training:",

@@ -131,7 +131,8 @@ def _confused_pairs(comparison: Comparison, row: ComparedRun, pictures: TestSet 
             with grid.container(border=True, height="stretch", gap="xsmall"):
                 label, answer = words.plain(names[pair.label]), words.plain(names[pair.answer])
                 st.markdown(f"**{label}** called **{answer}**")
-                st.caption(f"{pair.count} pictures, {words.percent(pair.share)} of the class")
+                many = "1 picture" if pair.count == 1 else f"{pair.count:,} pictures"
+                st.caption(f"{many}, {words.percent(pair.share)} of the class")
                 if isinstance(pictures, TestSet):
                     gallery.thumbnails(pictures, pair.positions)
     if isinstance(pictures, str):

@@ -40,6 +40,11 @@ def draw(comparison: Comparison, pictures: TestSet | str) -> None:
         st.caption("There is none.")
     if isinstance(pictures, str):
         st.caption(words.said(pictures))
+    legend = (
+        f"{words.dot(row.backbone)} {number} {words.plain(row.title)}"
+        for number, row in enumerate(comparison.runs, start=1)
+    )
+    st.markdown(f":small[{' · '.join(legend)}]")
     with st.grid(4, min_column_width=230, gap="small") as grid:
         for exhibit in exhibits[:_SHOWN]:
             with grid.container(border=True, height="stretch", gap="xsmall"):
@@ -64,10 +69,11 @@ def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> 
     st.markdown(
         f"**{words.plain(names[exhibit.label])}** :gray[:small[test picture {exhibit.position}]]"
     )
-    for row, answer in zip(comparison.runs, exhibit.answers, strict=True):
+    numbered = enumerate(zip(comparison.runs, exhibit.answers, strict=True), start=1)
+    for number, (row, answer) in numbered:
         tick = ":green[:material/check:]" if answer.answer == exhibit.label else ""
         st.markdown(
-            f":small[{words.dot(row.backbone)} {words.plain(names[answer.answer])} "
+            f":small[{words.dot(row.backbone)} {number} {words.plain(names[answer.answer])} "
             f"{words.percent(answer.confidence)} {tick}]"
         )
 
