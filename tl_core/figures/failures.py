@@ -76,8 +76,8 @@ def confusion_heat_map(
     most = float(wrong.max()) if wrong.size and wrong.max() > 0 else 1.0
     size = 29 if len(columns) <= FEW else 17
     figure = blank(
-        f"Confusions of {shortened(run, 30)}",
-        note="rows: the truth · columns: the answer",
+        shortened(run, 42),
+        note="confusions · rows: the truth · columns: the answer",
         height=120 + size * len(rows) + (0 if len(columns) <= FEW else 90),
         dark=dark,
     )
