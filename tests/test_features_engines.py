@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -319,3 +320,38 @@ def test_bfloat16_is_right_enough_for_the_real_weights(name: str) -> None:
     compiled = compile_network(network, pictures.astype(np.float32), "openvino", "bfloat16")
     assert compiled.plan == BF16
     assert compiled.dtype == "float16"
+
+
+def test_only_the_best_engine_is_held_while_an_integer_network_is_made(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each engine holds the weights in its own way."""
+    held: list[weakref.ref[object]] = []
+    alive: list[int] = []
+
+    class Engine:
+        def __init__(self, plan: Plan) -> None:
+            self.plan = plan
+
+    class Bench:
+        def __init__(self, *_: object) -> None:
+            self.keras = Engine(SAFE)
+
+        def compile(self, plan: Plan) -> Engine:
+            if plan == INT8:
+                alive.append(sum(one() is not None for one in held))
+            engine = Engine(plan)
+            held.append(weakref.ref(engine))
+            return engine
+
+        def compiled(self, plan: Plan, engine: Engine) -> tuple[Plan, Plan]:
+            return plan, engine.plan
+
+    speed = {"bfloat16": 9.0, "float32": 5.0, "int8": 4.0}
+    monkeypatch.setattr(compiling, "_Bench", Bench)
+    monkeypatch.setattr(compiling, "_rate", lambda engine, _: speed[engine.plan.precision])
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
+    options = {"images": 10_000, "calibration": lambda: None}
+    found = compile_for(network, None, "auto", "auto", **options)
+    assert alive == [1]
+    assert found == (BF16, BF16)
