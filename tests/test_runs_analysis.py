@@ -9,7 +9,7 @@ from tl_core.errors import TransferLabError
 from tl_core.evaluation.calibration import calibration, fit_temperature, with_temperature
 from tl_core.evaluation.coverage import coverage_curve
 from tl_core.runs import analysis as module
-from tl_core.runs.analysis import ANALYSIS, analysis
+from tl_core.runs.analysis import ANALYSIS, analysis, temperature
 from tl_core.runs.bin import delete
 from tl_core.runs.store import Run
 
@@ -118,6 +118,12 @@ def test_without_answers_to_the_validation_set_there_is_no_temperature():
     empty = {"validation_probabilities": probabilities[:0], "validation_labels": labels[:0]}
     np.savez(run.folder / "predictions.npz", probabilities=probabilities, labels=labels, **empty)
     assert analysis(run).believable.after is None
+
+
+def test_where_no_temperature_can_be_found_answers_stay_as_they_are():
+    run = write_run()
+    assert temperature(run) == analysis(run).believable.temperature is not None
+    assert temperature(write_run("failed", state="failed")) is None
 
 
 def test_a_run_without_answers_says_so():

@@ -17,7 +17,9 @@ from tl_core.cli.commands import app
 from tl_core.data import open_dataset
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
+from tl_core.evaluation.calibration import with_temperature
 from tl_core.runs import measuring
+from tl_core.runs.analysis import temperature
 from tl_core.runs.memory import memory
 from tl_core.runs.queue import stop
 from tl_core.runs.store import Run, get_run
@@ -190,6 +192,9 @@ def test_the_model_is_asked_about_pictures_from_the_command_line(run, tmp_path):
     best = np.argsort(-run.predictions()[0][0])[0]
     assert len(answer["top"]) == 3
     assert answer["top"][0]["class"] == data.class_names[best]
+    assert answer["calibrated"]
+    scaled = with_temperature(run.predictions()[0][:1], temperature(run))
+    assert answer["confidence"] == pytest.approx(scaled.max(), abs=0.02)
     table = CliRunner().invoke(app, ["predict", str(tmp_path / "picture.png"), "--run", run.id])
     assert table.exit_code == 0
     assert data.class_names[best] in table.stdout

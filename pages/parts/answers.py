@@ -14,7 +14,7 @@ from pages.parts.models import predictor
 from pages.parts.pictures import Picture
 from tl_core.figures.answers import answer_bars
 from tl_core.inference.answers import Answer, perhaps_none, read_answer, said_together
-from tl_core.runs.analysis import analysis
+from tl_core.runs.analysis import temperature
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -144,9 +144,8 @@ def _asked(picture: Picture, run: Run) -> tuple[Answer, float]:
     """Return the run's answer to the picture, and the milliseconds it took when first asked."""
     changed = run.model_path.stat().st_mtime_ns if run.model_path.exists() else 0
     probabilities, milliseconds = _probabilities(str(run.model_path), changed, picture.pixels(run))
-    temperature = analysis(run).believable.temperature
     names = run.outcome.dataset.class_names
-    return read_answer(probabilities, names, temperature), milliseconds
+    return read_answer(probabilities, names, temperature(run)), milliseconds
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

@@ -13,8 +13,9 @@ from tl_core.cli.output import Json, err, print_json, print_table, printable, sh
 from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import Fit, read_image
 from tl_core.errors import UnreadableImage
-from tl_core.evaluation.ranking import top_answers
+from tl_core.inference.answers import Answer, perhaps_none, read_answer
 from tl_core.inference.predictor import Predictor
+from tl_core.runs.analysis import temperature
 from tl_core.runs.store import Run
 
 
@@ -22,7 +23,7 @@ from tl_core.runs.store import Run
 class _Answer:
     image: Path
     run: Run
-    classes: list[tuple[str, float]]
+    said: Answer
     milliseconds: float
 
 
@@ -34,7 +35,10 @@ def predict(
     fit: HowToFit = "crop",
     as_json: Json = False,
 ) -> None:
-    """Ask trained models what is in pictures."""
+    """Ask trained models what is in pictures, and how far to believe them.
+
+    'calibrated' is the probability of the best answer after temperature scaling on validation.
+    """
     runs = runs_to_ask(run or [])
     start_tensorflow()
     predictor = Predictor(max_models=len(runs))
@@ -50,9 +54,10 @@ def predict(
         print_json({"answers": [_plain(a) for a in answers], "unreadable": failed})
     elif answers:
         print_table(
-            ("image", "run", *(f"{place}." for place in range(1, top + 1)), "ms"),
+            ("image", "run", "calibrated", *(f"{place}." for place in range(1, top + 1)), "ms"),
             [_row(answer, top) for answer in answers],
         )
+        _print_doubts(answers)
         if any(run.recipe.dataset == "demo" for run in runs):
             err().print("Trained on demo data: the answers prove nothing about photographs.")
     if failed:
@@ -67,24 +72,40 @@ def _ask(
         data = run.outcome.dataset
         picture = read_image(path, data.resolution, fit)
         prediction = predictor.predict(run.model_path, picture[None])
-        best = top_answers(prediction.probabilities, top)[0]
-        chances = [float(prediction.probabilities[0, number]) for number in best]
-        names = [data.class_names[number] for number in best]
-        yield _Answer(path, run, list(zip(names, chances, strict=True)), prediction.ms_per_image)
+        said = read_answer(prediction.probabilities[0], data.class_names, temperature(run), top)
+        yield _Answer(path, run, said, prediction.ms_per_image)
+
+
+def _print_doubts(answers: list[_Answer]) -> None:
+    by_image: dict[Path, list[Answer]] = {}
+    for answer in answers:
+        by_image.setdefault(answer.image, []).append(answer.said)
+    for image, said in by_image.items():
+        if perhaps_none(said):
+            err().print(printable(f"{image}: perhaps none of the classes; every model is unsure."))
 
 
 def _row(answer: _Answer, top: int) -> tuple[object, ...]:
-    cells = [f"{name} {share(chance)}" for name, chance in answer.classes]
+    said = answer.said
+    best = zip(said.classes, said.probabilities, strict=True)
+    cells = [f"{name} {share(chance)}" for name, chance in best]
     cells += [""] * (top - len(cells))
-    return answer.image, answer.run.id, *cells, f"{answer.milliseconds:.1f}"
+    sure = share(said.confidence if said.calibrated else None)
+    return answer.image, answer.run.id, sure, *cells, f"{answer.milliseconds:.1f}"
 
 
 def _plain(answer: _Answer) -> dict[str, Any]:
+    said = answer.said
     return {
         "image": str(answer.image),
         "run": answer.run.id,
         "backbone": answer.run.recipe.backbone,
         "demo": answer.run.recipe.dataset == "demo",
-        "top": [{"class": name, "probability": chance} for name, chance in answer.classes],
+        "top": [
+            {"class": name, "probability": chance}
+            for name, chance in zip(said.classes, said.probabilities, strict=True)
+        ],
+        "confidence": said.confidence,
+        "calibrated": said.calibrated,
         "ms": answer.milliseconds,
     }

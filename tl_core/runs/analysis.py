@@ -68,6 +68,15 @@ def analysis(run: Run) -> Analysis:
     return _made(run.id, run.folder, run.recorded, answers)
 
 
+def temperature(run: Run) -> float | None:
+    """Return the temperature that scales the run's answers, None where it is not known."""
+    try:
+        return analysis(run).believable.temperature
+    except TransferLabError as error:
+        _log.info("no temperature for %s: %s", run.id, error)
+        return None
+
+
 def _checksums(path: Path) -> str:
     """Return the checksums that the archive at `path` lists, empty if it is none."""
     try:
