@@ -12,7 +12,7 @@ from pages.parts import words
 from pages.parts.models import predictor
 from pages.parts.pictures import Picture
 from tl_core.inference.answers import Answer
-from tl_core.inference.explain import explainer, overlay
+from tl_core.inference.explain import STRENGTH, explainer, overlay
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -37,7 +37,7 @@ def choose() -> Why:
             help="Grad-CAM: the places whose features speak for a class in the network's last "
             "layer, as this layer's share of the answer.",
         )
-        strength = 0.6
+        strength = STRENGTH
         if shown:
             strength = st.slider("Strength", 0.0, 1.0, strength, 0.05, key="strength", width=260)
     return Why(shown, strength)

@@ -15,7 +15,7 @@ from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import read_image
 from tl_core.errors import TransferLabError, UnreadableImage
 from tl_core.files import replacing
-from tl_core.inference.explain import explainer, overlay
+from tl_core.inference.explain import STRENGTH, explainer, overlay
 from tl_core.inference.predictor import Predictor
 from tl_core.runs.store import Run
 
@@ -29,7 +29,7 @@ def explain(
     of_class: Annotated[
         str | None, typer.Option("--class", help="The class to look for; else each model's own.")
     ] = None,
-    strength: Annotated[float, typer.Option(min=0, max=1, help="Of the colour.")] = 0.6,
+    strength: Annotated[float, typer.Option(min=0, max=1, help="Of the colour.")] = STRENGTH,
     output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     fit: HowToFit = "crop",
     as_json: Json = False,

@@ -13,6 +13,9 @@ from tl_core.errors import TransferLabError
 from tl_core.inference.guarded import GuardedModel
 from tl_core.inference.saved import SavedModel
 
+# How strongly the map covers the picture unless somebody says otherwise, 0 to 1.
+STRENGTH = 0.8
+
 
 def explainer(
     model: SavedModel | GuardedModel,
@@ -112,7 +115,7 @@ HOT = Colour(255, 96, 0)
 
 
 def overlay(
-    picture: NDArray[np.uint8], heat: NDArray[np.float32], strength: float = 0.6
+    picture: NDArray[np.uint8], heat: NDArray[np.float32], strength: float = STRENGTH
 ) -> NDArray[np.uint8]:
     """Return `picture` (H×W×3) greyed where `heat` (H×W, 0..1) is low and tinted where it is high.
 
