@@ -9,6 +9,7 @@ from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from tl_core.compare import compare
+from tl_core.report import model_card
 from tl_core.runs import about
 from tl_core.runs.store import get_run
 
@@ -116,6 +117,16 @@ def test_averaging_needs_two_runs(runs: None) -> None:
     assert page.metric[0].value == f"{100 * together.top1.value:.1f} %"
     alone = _open("Together", runs=BEST)
     assert "Choose a second run" in texts(alone)
+
+
+def test_among_five_classes_being_in_the_best_five_is_no_figure() -> None:
+    few = [write_run(f"few-{n}", classes=5, skill=n) for n in (1.0, 2.0)]
+    for tab in ("Verdict", "Together"):
+        page = _open(tab)
+        assert "op-5" not in texts(page)
+        assert not any("top-5" in metric.label for metric in page.metric)
+    assert "Top-5" not in model_card(few[0])
+    assert not any(run.has_top5 for run in compare(few).runs)
 
 
 def test_without_superclasses_the_classes_are_drawn() -> None:

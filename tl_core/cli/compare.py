@@ -61,7 +61,7 @@ def _print_runs(found: "Comparison") -> None:
             (
                 run.run,
                 proportion(run.top1),
-                proportion(run.top5),
+                proportion(run.top5 if run.has_top5 else None),
                 NOTHING
                 if run.seeds.spread is None
                 else f"{100 * run.seeds.mean:.1f} ± {100 * run.seeds.spread:.1f}",

@@ -24,9 +24,10 @@ def print_run(run: Run) -> None:
         facts.append(("message", status.message))
     facts.append(("data", _data(run)))
     if figures is not None:
+        facts.append(("top-1", proportion(figures.top1)))
+        if outcome is None or len(outcome.dataset.class_names) > 5:
+            facts.append(("top-5", proportion(figures.top5)))
         facts += [
-            ("top-1", proportion(figures.top1)),
-            ("top-5", proportion(figures.top5)),
             ("test images", figures.top1.n),
             ("macro F1", share(figures.macro_f1)),
         ]

@@ -107,6 +107,11 @@ class ComparedRun(Document):
     only_right: tuple[Exhibit, ...]
     confident_mistakes: tuple[Exhibit, ...]
 
+    @property
+    def has_top5(self) -> bool:
+        """Whether there are more than five classes: else every answer is among the best five."""
+        return len(self.confusion) > 5
+
 
 class Comparison(Document):
     """Runs on one test set beside each other, the most accurate first.

@@ -133,7 +133,7 @@ def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
         + _table(
             [
                 ("Top-1 accuracy", _share(evaluation.top1)),
-                ("Top-5 accuracy", _share(evaluation.top5)),
+                *([("Top-5 accuracy", _share(evaluation.top5))] if len(ordered) > 5 else []),
                 ("Macro F1", f"{100 * evaluation.macro_f1:.1f} %"),
                 ("Log loss", f"{evaluation.loss:.3f} nats"),
                 (

@@ -62,8 +62,7 @@ def _row(run: ComparedRun) -> tuple[Cell, ...]:
         Cell(f"{dot(run.backbone)} {name.shown}", name.by),
         share(run.top1.value),
         number(run.top1.low, f"{percent(run.top1.low)} to {percent(run.top1.high)}"),
-        share(run.top5.value),
-        number(run.top5.low, f"{percent(run.top5.low)} to {percent(run.top5.high)}"),
+        *_top5(run),
         share(run.macro_f1),
         share(run.val_accuracy),
         share(run.saved_model_agreement),
@@ -74,3 +73,10 @@ def _row(run: ComparedRun) -> tuple[Cell, ...]:
         number(run.parameters, f"{run.parameters / 1e6:.1f} M"),
         number(run.megabytes, f"{run.megabytes:.1f}"),
     )
+
+
+def _top5(run: ComparedRun) -> tuple[Cell, Cell]:
+    if not run.has_top5:
+        return number(None, "–"), number(None, "–")
+    low, high = run.top5.low, run.top5.high
+    return share(run.top5.value), number(low, f"{percent(low)} to {percent(high)}")

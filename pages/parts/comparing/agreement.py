@@ -22,12 +22,14 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
     with st.grid(4, min_column_width=200, gap="small"):
         st.metric("Average, top-1", words.percent(together.top1.value), border=True)
         st.metric("Gain over the best", f"{100 * together.gain:+.1f} points", border=True)
-        st.metric("Average, top-5", words.percent(together.top5.value), border=True)
+        if best.has_top5:
+            st.metric("Average, top-5", words.percent(together.top5.value), border=True)
         st.metric("At least one is right", words.percent(together.any_right.value), border=True)
     st.caption(
-        f"95 % intervals: top-1 {words.interval(together.top1)}, top-5 "
-        f"{words.interval(together.top5)}, at least one {words.interval(together.any_right)}: what "
-        "a perfect choice between the runs would reach."
+        f"95 % intervals: top-1 {words.interval(together.top1)}"
+        + (f", top-5 {words.interval(together.top5)}" if best.has_top5 else "")
+        + f", at least one {words.interval(together.any_right)}: what a perfect choice between "
+        "the runs would reach."
     )
     titles = [row.title for row in comparison.runs]
     st.dataframe(

@@ -39,12 +39,12 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 def _card(row: ComparedRun, run: Run) -> None:
     st.markdown(f"{words.dot(row.backbone)} **{words.plain(run_name(run))}** {words.marks(run)}")
     st.metric("Top-1", words.percent(row.top1.value))
+    top5 = f"Top-5 {words.percent(row.top5.value)} ({words.interval(row.top5)}) · "
     said = [
         f":gray[95 %: {words.interval(row.top1)}]",
-        f"Top-5 {words.percent(row.top5.value)} ({words.interval(row.top5)}) · best epoch "
-        f"{row.best_epoch} of {row.epochs} · {row.minutes:.1f} min to train · "
-        f"{row.ms_per_image:.1f} ms per image · {words.millions(row.parameters)} parameters · "
-        f"{row.megabytes:.0f} MB",
+        f"{top5 if row.has_top5 else ''}best epoch {row.best_epoch} of {row.epochs} · "
+        f"{row.minutes:.1f} min to train · {row.ms_per_image:.1f} ms per image · "
+        f"{words.millions(row.parameters)} parameters · {row.megabytes:.0f} MB",
     ]
     if row.recorded:
         said.append(f":gray[Recorded on {words.plain(provenance(run))}]")
@@ -116,7 +116,7 @@ def _table(comparison: Comparison) -> None:
             "Top-1 %": 100 * row.top1.value,
             "from": 100 * row.top1.low,
             "to": 100 * row.top1.high,
-            "Top-5 %": 100 * row.top5.value,
+            "Top-5 %": 100 * row.top5.value if row.has_top5 else None,
             "Macro F1 %": 100 * row.macro_f1,
             "Validation %": 100 * row.val_accuracy,
             "Saved model %": 100 * row.saved_model_agreement,
