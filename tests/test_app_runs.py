@@ -198,12 +198,13 @@ def test_an_unreadable_run_says_why_and_can_be_deleted(own_folders: Path) -> Non
     assert list_runs() == []
 
 
-def test_a_recorded_run_can_be_exported_and_nothing_else() -> None:
+def test_a_recorded_run_can_be_exported_and_trained_again_but_not_changed() -> None:
     run = record(write_run("a-run-1111", dataset="cifar100"))
     app = page(run=run.id)
     assert not [b for b in app.button if b.key and b.key.startswith(("delete_", "FormSubmitter"))]
     assert not app.text_input
     assert app.get("download_button")
+    assert app.button(key=f"again_{run.id}")
 
 
 def test_an_archive_is_taken_in_or_refused_with_a_sentence(tmp_path: Path) -> None:
