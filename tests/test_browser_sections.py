@@ -24,7 +24,7 @@ _PLACES = {
     "/Compare?tab=Confidence": ".tl-table td",
     "/Compare?tab=Together": "[data-testid=stMetric]",
     "/Compare?tab=Report": "text=Download the report",
-    "/Predict": "text=There is no finished run to show yet",
+    "/Predict": "text=No finished run has its model on this machine",
 }
 
 
