@@ -18,12 +18,13 @@ from tl_core.data import open_dataset
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.calibration import with_temperature
-from tl_core.runs import measuring
+from tl_core.runs import measuring, queue
 from tl_core.runs.analysis import temperature
 from tl_core.runs.memory import memory
 from tl_core.runs.queue import stop
 from tl_core.runs.store import Run, get_run
 from tl_core.training.arithmetic import ONEDNN
+from tl_core.training.recipe import make_recipe
 
 SMALL = (
     *("--dataset", "demo", "--weights", "random", "--limit", "400"),
@@ -240,17 +241,16 @@ def test_a_real_run_stops_within_five_seconds_wherever_it_is(tmp_path, own_folde
         time.sleep(0.05)
 
 
-def test_data_that_cannot_be_used_fails_the_run_with_a_sentence_before_keras_is_loaded(own_folders):
-    for name in ("cat", "dog"):
-        (own_folders / "pets" / name).mkdir(parents=True)
-        (own_folders / "pets" / name / "broken.png").touch()
-    arguments = ("train", "vgg16", "--dataset", f"folder:{own_folders}/pets", "--json")
-    failed = tl(own_folders, *arguments)
-    assert failed.returncode == 1
-    printed = json.loads(failed.stdout)
-    assert printed["status"] == "failed"
-    assert "'cat' has 0 pictures (1 more cannot be read)" in printed["message"]
-    assert "Traceback" not in failed.stderr
-    log = get_run(printed["run"]).log()
-    assert "Traceback" in log
-    assert "oneDNN" not in log
+def test_data_that_is_gone_fails_the_run_with_a_sentence_before_keras_is_loaded(own_folders):
+    gone = make_recipe(backbone="vgg16", dataset=f"folder:{own_folders}/gone")
+    run = queue.submit(gone)
+    deadline = time.monotonic() + 60
+    while get_run(run.id).active:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    failed = get_run(run.id)
+    assert failed.status.state == "failed"
+    assert "gone is not a folder" in failed.status.message
+    assert "Traceback" not in failed.status.message
+    assert "Traceback" in failed.log()
+    assert "oneDNN" not in failed.log()
