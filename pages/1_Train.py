@@ -48,13 +48,17 @@ with shell.page("Train"):
         changed = choose.choose_fields(preset, backbones)
 
     recipes = []
-    if dataset == FOLDER:
-        st.info("Give the path of the folder that holds your pictures.", icon=":material/folder:")
-    else:
-        try:
-            recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
-        except TransferLabError as error:
-            st.error(words.said(str(error)), icon=":material/error:")
+    # A place of its own, so that what comes and goes here does not move the button below: it would
+    # be seen twice until the page is drawn.
+    with st.container(key="what_is_wrong"):
+        if dataset == FOLDER:
+            folder = ":material/folder:"
+            st.info("Give the path of the folder that holds your pictures.", icon=folder)
+        else:
+            try:
+                recipes = choose.make_recipes(backbones, dataset, preset, weights, changed)
+            except TransferLabError as error:
+                st.error(words.said(str(error)), icon=":material/error:")
 
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         count = f" {len(backbones)} networks" if len(backbones) > 1 else ""
