@@ -45,7 +45,7 @@ with shell.page("Train"):
             preset = choose.choose_preset()
         with weights_place:
             weights = choose.choose_weights(backbones, dataset)
-        changed = choose.choose_fields(preset, backbones)
+        changed = choose.choose_fields(preset, backbones, dataset)
 
     recipes = []
     # A place of its own, so that what comes and goes here does not move the button below: it would

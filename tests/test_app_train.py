@@ -85,6 +85,24 @@ def test_another_preset_starts_the_choices_afresh() -> None:
     assert page.number_input(key="frozen_mobilenet_v2_epochs").value == before
 
 
+def test_a_quick_look_at_small_data_can_be_trained(journal: Journal) -> None:
+    page = open_page("1_Train")
+    page.segmented_control(key="train_preset").set_value("quick").run()
+    assert not page.error
+    page.button(key="start").click().run()
+    calm(page)
+    (run,) = list_runs()
+    assert (run.recipe.preset, run.recipe.dataset, run.recipe.limit) == ("quick", "demo", None)
+
+
+def test_a_preset_fills_in_another_limit_for_other_data() -> None:
+    page = open_page("1_Train")
+    page.segmented_control(key="train_preset").set_value("quick").run()
+    with_every_choice(page).segmented_control(key="train_data").set_value("cifar100").run()
+    limits = [field.value for field in page.number_input if field.label == "Limit"]
+    assert limits == [10_000]
+
+
 def test_the_networks_take_their_own_values_of_a_preset(journal: Journal) -> None:
     page = open_page("1_Train")
     page.checkbox(key="backbone_resnet50").check().run()

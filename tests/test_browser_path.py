@@ -16,9 +16,9 @@ pytestmark = pytest.mark.browser
 _TRAINED = 240_000
 _PICTURES = {"red square.png": "red", "green square.jpg": "green", "blue square.webp": "blue"}
 _QUICK_LOOK_IS_FILLED_IN = """() => {
-  const boxes = [...document.querySelectorAll("input[aria-label='Limit']")]
+  const boxes = [...document.querySelectorAll("input[aria-label*='Pooled layers']")]
   const app = document.querySelector("[data-testid=stApp]")
-  return app.dataset.testScriptState === "notRunning" && boxes.map(b => b.value).join() === "10000"
+  return app.dataset.testScriptState === "notRunning" && boxes.map(b => b.value).join() === "last"
 }"""
 _POINTS = "chart => chart.data.reduce((sum, trace) => sum + trace.y.length, 0)"
 

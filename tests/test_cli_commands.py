@@ -113,6 +113,11 @@ def test_options_become_the_recipe_on_top_of_the_preset(idle):
     assert (recipe.head, recipe.batch_norm, recipe.seed) == ("mlp", True, 7)
 
 
+def test_a_quick_look_takes_all_of_small_data(idle):
+    chosen = as_json("train", "vgg16", "--preset", "quick", "--dataset", "demo", "--detach")
+    assert (chosen["recipe"]["preset"], chosen["recipe"]["limit"]) == ("quick", None)
+
+
 def test_none_takes_back_what_a_preset_chose(idle):
     chosen = as_json("train", "vgg16", "--preset", "quick", "--limit", "none", "--detach")
     assert chosen["recipe"]["limit"] is None

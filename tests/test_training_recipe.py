@@ -48,6 +48,11 @@ def test_every_preset_is_a_possible_recipe_for_every_backbone(preset: str, name:
     assert recipe.size >= BACKBONES[name].smallest_size
 
 
+def test_a_quick_look_takes_all_images_of_small_data() -> None:
+    limits = [preset_choices("quick", "vgg16", n).get("limit") for n in (6_000, 10_000, 10_001)]
+    assert limits == [None, None, 10_000]
+
+
 def test_a_step_of_the_head_suits_the_number_of_images() -> None:
     recipe = make_recipe(backbone="vgg16")
     assert [recipe.head_batch(n) for n in (7, 600, 4000, 45_000)] == [7, 16, 100, 1024]

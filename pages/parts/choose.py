@@ -9,6 +9,7 @@ from pages.parts.recipe_form import changed_fields, draw_fields, start_afresh_un
 from tl_core.backbones.table import BACKBONES, Backbone
 from tl_core.backbones.weights import WeightsReport
 from tl_core.data.sources import FOLDER
+from tl_core.errors import TransferLabError
 from tl_core.training.estimate import estimate
 from tl_core.training.presets import DEFAULT_PRESET, PRESETS, preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
@@ -130,13 +131,15 @@ def choose_weights(backbones: list[str], dataset: str) -> str:
     return weights
 
 
-def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
+def choose_fields(preset: str, backbones: list[str], dataset: str) -> dict[str, Any]:
     """Draw every other field, filled in by the preset, and return those that were changed."""
     first = backbones[0] if backbones else next(iter(BACKBONES))
     expander = st.expander(
         "Every choice of the recipe", icon=":material/tune:", key="fields", on_change="rerun"
     )
-    defaults, key = preset_choices(preset, first), f"{preset}_{first}"
+    defaults = preset_choices(preset, first, _labelled(dataset))
+    # A preset may fill in another limit for other data.
+    key = "_".join(str(part) for part in (preset, first, defaults.get("limit")) if part)
     start_afresh_unless(key)
     # Some 30 widgets are much of what opening the page takes, and most readers leave them be.
     if expander.open:
@@ -149,17 +152,24 @@ def choose_fields(preset: str, backbones: list[str]) -> dict[str, Any]:
     return changed_fields(defaults, key)
 
 
+def _labelled(dataset: str) -> int | None:
+    try:
+        return machine.counted(dataset).labelled
+    except TransferLabError:
+        # What is wrong with the data is said where the recipes are made.
+        return None
+
+
 def make_recipes(
     backbones: list[str], dataset: str, preset: str, weights: str, changed: dict[str, Any]
 ) -> list[Recipe]:
     """Return one recipe a network; raises TransferLabError where a choice is impossible."""
+    counts = machine.counted(dataset)
+    elsewhere = {"dataset": dataset, "weights": weights}
     recipes = [
-        make_recipe(
-            **preset_choices(preset, name) | {"dataset": dataset, "weights": weights} | changed
-        )
+        make_recipe(**preset_choices(preset, name, counts.labelled) | elsewhere | changed)
         for name in backbones
     ]
-    counts = machine.counted(dataset)
     for recipe in recipes:
         refuse_unused(recipe, changed)
         counts.check_limit(recipe.limit)

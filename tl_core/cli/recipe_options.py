@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from tl_core.data.counts import image_counts
 from tl_core.training.presets import DEFAULT_PRESET, PRESETS, preset_choices
 from tl_core.training.recipe import Recipe, make_recipe
 from tl_core.training.unused import refuse_unused
@@ -27,8 +28,11 @@ def takes_recipe(command: Callable[..., None]) -> Callable[..., None]:
         others = {parameter.name: options.pop(parameter.name) for parameter in own}
         given = {name: value for name, value in options.items() if value is not None}
         chosen = {name: None if value is _CLEARED else value for name, value in given.items()}
-        recipe = make_recipe(**(preset_choices(preset, backbone) | chosen))
+        # What is wrong with the data is said now, not when the run's turn has come.
+        counts = image_counts(chosen.get("dataset", Recipe.model_fields["dataset"].default))
+        recipe = make_recipe(**(preset_choices(preset, backbone, counts.labelled) | chosen))
         refuse_unused(recipe, chosen)
+        counts.check_limit(recipe.limit)
         command(recipe, **others)
 
     parameters = [_backbone(), _preset(), *_fields(), *own]

@@ -30,8 +30,6 @@ def train(recipe: Recipe, as_json: Json = False, detach: Detach = False) -> None
     The run is put in the queue and goes on if this command is ended by anything but Ctrl-C, which
     stops it.
     """
-    # What is wrong with the data is said now, not when the run's turn has come.
-    image_counts(recipe.dataset).check_limit(recipe.limit)
     _show(queue.submit(recipe), as_json, detach)
 
 

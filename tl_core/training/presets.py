@@ -21,7 +21,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "quick",
             "Quick look",
-            "10,000 labelled images, the network's last layer, a few seconds of training: "
+            "At most 10,000 labelled images, the network's last layer, a few seconds of training: "
             "for a first impression.",
         ),
         Preset(
@@ -52,10 +52,15 @@ PRESETS: dict[str, Preset] = {
 }
 
 DEFAULT_PRESET = "frozen"
+_QUICK_LIMIT = 10_000
 
 
-def preset_choices(preset: str, backbone_name: str) -> dict[str, object]:
+def preset_choices(
+    preset: str, backbone_name: str, labelled: int | None = None
+) -> dict[str, object]:
     """Return the recipe fields that `preset` sets for this backbone.
+
+    Of data with so many `labelled` images a preset takes all where it would take as many or more.
 
     Raises:
         TransferLabError: there is no such preset or backbone.
@@ -63,7 +68,9 @@ def preset_choices(preset: str, backbone_name: str) -> dict[str, object]:
     row = backbone(backbone_name)
     choices: dict[str, object] = {"backbone": row.name, "preset": preset}
     if preset == "quick":
-        return choices | {"limit": 10_000, "pooled_layers": "last"}
+        limited = labelled is None or labelled > _QUICK_LIMIT
+        limit = {"limit": _QUICK_LIMIT} if limited else {}
+        return choices | limit | {"pooled_layers": "last"}
     # Twice the features need twice the decay. Dense networks keep to averages: where the processor
     # has no bfloat16 they run in integers, twice as fast, which do not give deviations rightly.
     spread = {} if row.dense else {"pooled_layers": "spread", "weight_decay": 4.0}
