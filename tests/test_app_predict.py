@@ -47,6 +47,25 @@ def test_runs_that_came_without_their_models_are_no_surprise() -> None:
     assert "No finished run has its model on this machine" in texts(open_page("3_Predict"))
 
 
+def test_models_stay_compiled_when_the_page_is_drawn_anew(
+    models: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+    from tensorflow.python.eager.context import Context
+
+    cleared: list[Context] = []
+    monkeypatch.setattr(Context, "clear_kernel_cache", lambda self: cleared.append(self))
+    monkeypatch.setattr(keras.backend, "clear_session", keras.backend.clear_session)
+    page = open_page("3_Predict")
+    page.file_uploader(key="files").upload("red.png", _picture())
+    page.run()
+    cleared.clear()
+    page.run()
+    calm(page)
+    assert len(charts(page)) == len(NAMES)
+    assert not cleared
+
+
 def test_a_bad_file_is_one_sentence_and_the_others_go_on(models: None) -> None:
     page = open_page("3_Predict")
     page.file_uploader(key="files").upload("red.png", _picture())

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from tl_core.inference.saved import SavedModel
 Model = SavedModel | GuardedModel
 
 
+def open_model(path: Path) -> Model:
+    """Open the model at `path`: an imported run's in a process of its own, any other in this one.
+
+    Raises:
+        TransferLabError: the file is missing, or not a model that can be used.
+    """
+    return GuardedModel(path) if is_from_elsewhere(path) else SavedModel(path)
+
+
 @dataclass(frozen=True)
 class Prediction:
     """Probabilities N×classes for N pictures, and the milliseconds that each took, once warm."""
@@ -27,12 +37,13 @@ class Prediction:
 class Predictor:
     """Answers for pictures by saved models; safe to share between threads.
 
-    At most `max_models` stay in memory. A file that was replaced since is loaded again. The model
-    of an imported run is opened in a process of its own.
+    At most `max_models` stay in memory. A file that was replaced since is loaded again. `opening`
+    makes a model of its path.
     """
 
-    def __init__(self, max_models: int = 3) -> None:
+    def __init__(self, max_models: int = 3, opening: Callable[[Path], Model] = open_model) -> None:
         self._most = max_models
+        self._open = opening
         self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -74,7 +85,7 @@ class Predictor:
             ) from error
         loaded = key not in self._models
         if loaded:
-            self._models[key] = GuardedModel(path) if is_from_elsewhere(path) else SavedModel(path)
+            self._models[key] = self._open(path)
             while len(self._models) > self._most:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
