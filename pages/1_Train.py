@@ -13,12 +13,14 @@ NEW, LIVE = "New run", "Live"
 with shell.page("Train"):
     st.title("Train")
     active = any(run.active for run in shown_runs())
-    if "train_show" in st.session_state:
-        st.session_state["view"] = st.session_state.pop("train_show")
+    sent_to = st.session_state.pop("train_show", None)
+    if sent_to:
+        st.session_state["view"] = sent_to
     view = st.segmented_control(
         "View",
         [NEW, LIVE],
-        default=LIVE if active else NEW,
+        # Streamlit warns of a default beside a value that was just set.
+        default=None if sent_to else LIVE if active else NEW,
         required=True,
         key="view",
         label_visibility="collapsed",

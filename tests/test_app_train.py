@@ -1,7 +1,9 @@
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from app_pages import calm, charts, open_page, seen, texts
 from PIL import Image
 from pytest import MonkeyPatch
@@ -44,6 +46,22 @@ def test_one_click_trains_every_ticked_network_with_what_was_changed(journal: Jo
         assert (recipe.epochs, recipe.preset, recipe.dataset) == (3, "frozen", "demo")
     assert page.segmented_control(key="view").value == "Live"
     assert "VGG16 · Frozen backbone" in texts(page)
+
+
+def test_a_click_leads_to_the_live_view_without_a_warning(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = open_page("1_Train")
+    # Said to its own handlers alone otherwise.
+    logger = logging.getLogger("streamlit")
+    logger.addHandler(caplog.handler)
+    try:
+        page.button(key="start").click().run()
+    finally:
+        logger.removeHandler(caplog.handler)
+    calm(page)
+    assert page.get("button_group")[0].value == "Live"
+    assert "default value" not in caplog.text
 
 
 def test_a_run_that_begins_between_two_looks_is_not_missed(monkeypatch: MonkeyPatch) -> None:
