@@ -4,10 +4,12 @@ import streamlit as st
 
 from pages.parts import machine, words
 from tl_core.backbones.table import BACKBONES
+from tl_core.data.sources import FOLDER
 from tl_core.runs.machine import machine as this_machine
 
 _YES = ":green[:material/check_circle:]"
 _NO = ":gray[:material/radio_button_unchecked:]"
+_YOURS = ":gray[:material/folder_open:]"
 
 
 def found_here() -> None:
@@ -17,7 +19,8 @@ def found_here() -> None:
     with data.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Data**")
         for source in machine.data_sources():
-            st.markdown(f"{_YES if source.found else _NO} {source.title}")
+            mark = _YOURS if source.name.startswith(FOLDER) else _YES if source.found else _NO
+            st.markdown(f"{mark} {source.title}")
             if source.found:
                 st.caption(source.detail)
             else:
