@@ -9,7 +9,7 @@ from pages.parts import words
 from pages.parts.acts import stop_or_resume
 from pages.parts.chart import chart
 from pages.parts.curves import curve
-from pages.parts.results import link_to_results
+from pages.parts.results import link_to_results, warn_of_guessing
 from pages.parts.shell import sentences
 from tl_core.figures.curves import training_curves
 from tl_core.progress import PHASE_TITLES
@@ -98,6 +98,7 @@ def _card(run: Run, ended: int, stored: list[Run]) -> None:
                 )
                 st.markdown(f":gray[{_took(run)}]")
                 link_to_results(run, stored)
+            warn_of_guessing(run)
         elif status.message:
             st.caption(words.said(status.message))
 

@@ -4,8 +4,16 @@ import streamlit as st
 
 from pages.parts.models import MOST
 from pages.parts.shell import COMPARE, PREDICT
+from tl_core.runs.chance import no_better_than_guessing
 from tl_core.runs.store import Run
 from tl_core.runs.summary import beside
+
+
+def warn_of_guessing(run: Run) -> None:
+    """Draw a sentence where the run's answers are no better than guessing."""
+    guessed = no_better_than_guessing(run)
+    if guessed:
+        st.markdown(f":orange[:material/casino:] :small[{guessed}]")
 
 
 def link_to_results(run: Run, runs: list[Run]) -> None:

@@ -3,6 +3,7 @@
 import typer
 
 from tl_core.cli.output import duration, err, print_facts, proportion, share, size
+from tl_core.runs.chance import no_better_than_guessing
 from tl_core.runs.store import Run
 
 DEMO = "demo data"
@@ -25,6 +26,9 @@ def print_run(run: Run) -> None:
     facts.append(("data", _data(run)))
     if figures is not None:
         facts.append(("top-1", proportion(figures.top1)))
+        guessed = no_better_than_guessing(run)
+        if guessed:
+            facts.append(("beware", guessed))
         if outcome is None or len(outcome.dataset.class_names) > 5:
             facts.append(("top-5", proportion(figures.top5)))
         facts += [

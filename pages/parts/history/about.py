@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts import words
 from pages.parts.acts import stop_or_resume, train_again
 from pages.parts.recipe_form import field_title
-from pages.parts.results import link_to_results
+from pages.parts.results import link_to_results, warn_of_guessing
 from pages.parts.shell import sentences
 from pages.parts.table import table
 from tl_core.exchange.archive import export_run
@@ -61,6 +61,7 @@ def _outcome(run: Run, runs: list[Run]) -> None:
                 f"{words.plain(words.dataset_title(run))}]"
             )
             link_to_results(run, runs)
+        warn_of_guessing(run)
     if run.outcome:
         for note in run.outcome.notes:
             st.caption(words.said(note))
