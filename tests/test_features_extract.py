@@ -60,10 +60,14 @@ def test_features_are_those_of_the_network_in_keras() -> None:
     flipped = dataset.images.read(indices)[:, :, ::-1]
     Preparation.of(row, 24, 24, 32)(flipped, prepared)
     model = build(Network(row, Weights("random"), 32, "several")).model
-    np.testing.assert_allclose(found.values, np.asarray(model(prepared)), rtol=1e-3)
+    values, expected = np.asarray(found.values), np.asarray(model(prepared))
+    # The late layers' values here are a millionth of a millionth; each part by its own measure.
+    for part in (slice(None, -1280), slice(-1280, None)):
+        least = 1e-4 * np.abs(expected[:, part]).max()
+        np.testing.assert_allclose(values[:, part], expected[:, part], rtol=1e-3, atol=least)
     # MobileNetV2's random weights make values that float16 would turn into zeros.
     assert found.values.dtype == np.float32
-    assert np.abs(np.asarray(found.values)[:, -1280:]).max() > 0
+    assert np.abs(values[:, -1280:]).max() > 0
 
 
 def test_boundary_and_top_make_the_whole_network() -> None:
