@@ -1,5 +1,6 @@
 """The head: what turns pooled features into one score a class."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,19 +14,25 @@ if TYPE_CHECKING:
 
 DEFAULT_HIDDEN_UNITS = 512
 
-_STATISTICS_ROWS = 1000
+# At once, in as many threads: more of them would hold more in memory and are no faster.
+_STATISTICS_ROWS, _STATISTICS_THREADS = 1000, 2
 
 
 def feature_statistics(
     features: Rows, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return mean and variance (each D) of the features N×D at `rows`, read a slice at a time."""
+
+    def sums(start: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        part = features[rows[start : start + _STATISTICS_ROWS]].astype(np.float32)
+        return part.sum(0, dtype=np.float64), np.einsum("nd,nd->d", part, part, dtype=np.float64)
+
     total = np.zeros(features.shape[1])
     squares = np.zeros(features.shape[1])
-    for start in range(0, len(rows), _STATISTICS_ROWS):
-        part = features[rows[start : start + _STATISTICS_ROWS]].astype(np.float32)
-        total += part.sum(0, dtype=np.float64)
-        squares += np.einsum("nd,nd->d", part, part, dtype=np.float64)
+    with ThreadPoolExecutor(_STATISTICS_THREADS) as pool:
+        for own, own_squares in pool.map(sums, range(0, len(rows), _STATISTICS_ROWS)):
+            total += own
+            squares += own_squares
     mean = total / len(rows)
     variance = np.maximum(squares / len(rows) - mean**2, 1e-8)
     return mean.astype(np.float32), variance.astype(np.float32)
