@@ -1,5 +1,6 @@
 """Rows read from a file as if they were an array in memory."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,14 @@ def test_a_read_in_pieces_goes_on(stored, monkeypatch: pytest.MonkeyPatch) -> No
     some = StoredRows._some
     monkeypatch.setattr(StoredRows, "_some", lambda self, into, at: some(self, into[:7], at))
     np.testing.assert_array_equal(found[5:9], array[5:9])
+
+
+def test_threads_do_not_move_the_file_under_each_other(stored) -> None:
+    array, found = stored
+    choices = [np.random.default_rng(seed).permutation(50) for seed in range(400)]
+    with ThreadPoolExecutor(4) as pool:
+        for chosen, got in zip(choices, pool.map(found.__getitem__, choices), strict=True):
+            np.testing.assert_array_equal(got, array[chosen])
 
 
 def test_a_file_cut_short_is_a_sentence(stored, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +41,7 @@ class StoredRows:
         self._path = path
         self._row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:]))
         self._file = path.open("rb", buffering=0)
+        self._moving = Lock()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -81,6 +83,7 @@ class StoredRows:
     def _some(self, into: memoryview, place: int) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), [into], place)
-        # Not every system reads at a place.
-        self._file.seek(place)
-        return self._file.readinto(into) or 0
+        # Not every system reads at a place, and two threads must not move it under each other.
+        with self._moving:
+            self._file.seek(place)
+            return self._file.readinto(into) or 0
