@@ -19,17 +19,10 @@ from tl_core.training import batches, rates
 from tl_core.training.arithmetic import FLOAT32, head_policy, top_policy
 from tl_core.training.assemble import assemble
 from tl_core.training.batches import Examples
-from tl_core.training.checkpoint import (
-    Arrays,
-    Checkpoint,
-    Fitted,
-    Reached,
-    Saved,
-    TrainingPhase,
-    Unusable,
-)
+from tl_core.training.breaks import Breaks
+from tl_core.training.checkpoint import Checkpoint, Fitted
 from tl_core.training.fine_tune import trainable_top
-from tl_core.training.fit import Keep, fit, quality
+from tl_core.training.fit import fit, quality
 from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs
 from tl_core.training.loop import Loop
@@ -108,55 +101,15 @@ class _Run:
         self.progress = progress
         self.weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
         self.inputs = Inputs(recipe, dataset, row, self.weights, progress)
-        self.source = f"{dataset.fingerprint} {self.weights.identity}"
         self.checkpoint = checkpoint
-        self.saved = self.load()
         self.classes = len(dataset.class_names)
-
-    def load(self) -> Saved | None:
-        try:
-            return self.checkpoint.load(self.source) if self.checkpoint else None
-        except Unusable as reason:
-            self.progress.note(f"Training began anew after a break: {reason}.")
-            return None
-
-    def keep(self, loop: Loop, phase: TrainingPhase, before: Fitted | None) -> Keep | None:
-        checkpoint = self.checkpoint
-        if checkpoint is None:
-            return None
-
-        def keep(epoch: int, best: Fitted, weights: Arrays | None) -> None:
-            reached = self.reached(phase, epoch, best, before)
-            checkpoint.save(Saved(reached, loop.variables, weights))
-
-        return keep
-
-    def reached(
-        self, phase: TrainingPhase, epoch: int, best: Fitted | None, before: Fitted | None
-    ) -> Reached:
-        return Reached(
-            source=self.source,
-            phase=phase,
-            epoch=epoch,
-            best=best,
-            before=before,
-            cached_features=self.cached_features,
-        )
-
-    def saved_in(self, phase: TrainingPhase) -> Saved | None:
-        found = self.saved
-        return found if found and found.reached.phase == phase and found.reached.epoch else None
 
     def train(self) -> Trained:
         import keras
 
         extracted = self.inputs.of(self.inputs.to_train_on, "features")
-        self.cached_features = extracted.cached
-        if self.saved:
-            self.cached_features = self.saved.reached.cached_features
-        elif self.checkpoint:
-            # After a break the features would be found in the cache, where this run put them.
-            self.checkpoint.save(Saved(self.reached("head", 0, None, None), (), None))
+        source = f"{self.dataset.fingerprint} {self.weights.identity}"
+        self.breaks = Breaks(self.checkpoint, source, extracted.cached, self.progress)
         training, validation = self.inputs.split(extracted.head)
         # Here, so that the first weights do not depend on whether an engine was built before.
         keras.utils.set_random_seed(self.recipe.seed)
@@ -195,7 +148,7 @@ class _Run:
             engine=extracted.engine,
             precision=extracted.precision,
             feature_size=len(mean),
-            cached_features=self.cached_features,
+            cached_features=self.breaks.cached_features,
             best_epoch=fitted.best_epoch,
             epochs=fitted.epochs,
             val_loss=val_loss,
@@ -219,7 +172,7 @@ class _Run:
         statistics: tuple[NDArray[np.float32], NDArray[np.float32]],
     ) -> float:
         recipe = self.recipe
-        if not recipe.sweep or self.saved_in("fine-tune"):
+        if not recipe.sweep or self.breaks.saved_in("fine-tune"):
             return recipe.weight_decay
         found = sweep_decay(
             recipe,
@@ -253,12 +206,12 @@ class _Run:
         loop = Loop(head, optimizer, recipe.label_smoothing, self.classes)
         if recipe.epochs == 0:
             return None, loop
-        fine_tuned = self.saved_in("fine-tune")
+        fine_tuned = self.breaks.saved_in("fine-tune")
         if fine_tuned:
             # The head's weights are among those of the top that were saved.
             return fine_tuned.reached.before, loop
         started = time.monotonic()
-        saved = self.saved_in("head")
+        saved = self.breaks.saved_in("head")
         fitted = fit(
             loop,
             training,
@@ -271,7 +224,7 @@ class _Run:
             seed=recipe.seed,
             progress=self.progress,
             saved=saved,
-            keep=self.keep(loop, "head", None),
+            keep=self.breaks.keep(loop, "head", None),
         )
         epochs = fitted.epochs - (saved.reached.epoch if saved else 0)
         rates.remember(rates.head_key(recipe), len(training) * epochs, time.monotonic() - started)
@@ -298,7 +251,7 @@ class _Run:
         loop = Loop(top, optimizer, recipe.label_smoothing, self.classes, mixing)
         training, validation = self.inputs.split(taken(loop, extracted.top))
         started = time.monotonic()
-        saved = self.saved_in("fine-tune")
+        saved = self.breaks.saved_in("fine-tune")
         epochs_before = before.epochs if before else 0
         fitted = fit(
             loop,
@@ -313,7 +266,7 @@ class _Run:
             progress=self.progress,
             best=before,
             saved=saved,
-            keep=self.keep(loop, "fine-tune", before),
+            keep=self.breaks.keep(loop, "fine-tune", before),
         )
         if before and fitted.best_epoch <= before.epochs:
             self.progress.note(
