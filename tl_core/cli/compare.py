@@ -55,7 +55,7 @@ def _print_runs(found: "Comparison") -> None:
     print_table(
         (
             *("run", "top-1 % (95 %)", "top-5 % (95 %)", "seeds", "best epoch", "minutes"),
-            *("ms", "ms 95 %", "parameters", "MB"),
+            *("ms", "ms 95 %", "images/s", "parameters", "MB"),
         ),
         [
             (
@@ -69,6 +69,7 @@ def _print_runs(found: "Comparison") -> None:
                 f"{run.minutes:.1f}",
                 f"{run.ms_per_image:.1f}",
                 f"{run.ms_per_image_p95:.1f}",
+                f"{run.images_per_second:.0f}",
                 f"{run.parameters / 1e6:.1f} M",
                 f"{run.megabytes:.1f}",
             )

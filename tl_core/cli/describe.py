@@ -4,6 +4,7 @@ import typer
 
 from tl_core.cli.output import duration, err, print_facts, proportion, share, size
 from tl_core.runs.chance import no_better_than_guessing
+from tl_core.runs.cost import in_batches
 from tl_core.runs.store import Run
 
 DEMO = "demo data"
@@ -45,7 +46,7 @@ def print_run(run: Run) -> None:
             ),
             ("time", _time(cost.seconds, outcome.estimated_seconds)),
             ("an answer", f"{cost.ms_per_image:.1f} ms, 95 % under {cost.ms_per_image_p95:.1f} ms"),
-            ("in batches", f"{cost.images_per_second:.0f} images a second"),
+            ("in batches", in_batches(cost.images_per_second, cost.images_per_second_p5)),
             ("model", f"{size(cost.model_bytes)}, {cost.parameters:,} parameters"),
             ("memory", f"{size(cost.peak_memory_bytes)} at most"),
             ("weights", f"{weights.kind}, {weights.file}" if weights.file else weights.kind),

@@ -61,13 +61,14 @@ def runs(
 def measure(run: RunName) -> None:
     """Time a finished run's answers again, on a machine that does nothing else meanwhile."""
     # It brings TensorFlow with it, which the other commands of this file do without.
+    from tl_core.runs.cost import in_batches
     from tl_core.runs.measuring import measure_again
 
     start_tensorflow()
     found = measure_again(get_run(run))
     out().print(
         f"{found.ms_per_image:.1f} ms an image (95th percentile {found.ms_per_image_p95:.1f} ms), "
-        f"{found.images_per_second:.0f} images a second in batches."
+        f"in batches {in_batches(found.images_per_second, found.images_per_second_p5)}."
     )
 
 

@@ -251,6 +251,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         ms_per_image=cost.ms_per_image,
         ms_per_image_p95=cost.ms_per_image_p95,
         images_per_second=cost.images_per_second,
+        images_per_second_p5=cost.images_per_second_p5,
         parameters=cost.parameters,
         megabytes=cost.model_bytes / 1e6,
         machine=outcome.machine,

@@ -92,6 +92,7 @@ class ComparedRun(Document):
     ms_per_image: float
     ms_per_image_p95: float
     images_per_second: float
+    images_per_second_p5: float | None
     parameters: int
     megabytes: float
     machine: dict[str, str]

@@ -52,12 +52,14 @@ class LabelPoint(Document):
 class Cost(Document):
     """What the answer cost.
 
-    `seconds` by phase of the run; `images_per_second` and `ms_per_image` of the whole saved model
-    (`ms_per_image`: one image at a time, warm, median); bytes for sizes.
+    `seconds` by phase of the run; the others of the whole saved model, warm: `ms_per_image` one
+    image at a time, median and 95th percentile, `images_per_second` in batches, median and what 95
+    of 100 batches reach (None where that was not measured yet); bytes for sizes.
     """
 
     seconds: dict[str, float]
     images_per_second: float
+    images_per_second_p5: float | None = None
     ms_per_image: float
     ms_per_image_p95: float
     parameters: int

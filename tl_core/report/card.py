@@ -10,6 +10,7 @@ from tl_core.errors import TransferLabError
 from tl_core.evaluation.confusion import most_confused
 from tl_core.evaluation.document import ClassResult, Evaluation, Proportion
 from tl_core.runs.analysis import Analysis, analysis
+from tl_core.runs.cost import in_batches
 from tl_core.runs.documents import Outcome
 from tl_core.runs.names import provenance, run_title
 from tl_core.runs.store import Run
@@ -190,7 +191,7 @@ def _cost(outcome: Outcome) -> str:
                 "One picture, warm",
                 f"{cost.ms_per_image:.1f} ms, 95 % under {cost.ms_per_image_p95:.1f} ms",
             ),
-            ("In batches", f"{cost.images_per_second:.0f} pictures a second"),
+            ("In batches", in_batches(cost.images_per_second, cost.images_per_second_p5)),
             (
                 "Training, from start to saved model",
                 f"{sum(cost.seconds.values()) / 60:.1f} minutes",

@@ -8,11 +8,13 @@ from tl_core.report.html import Cell, dot, number, percent, share, table, word
 def runs_table(found: Comparison) -> str:
     """Return every run's accuracy and cost."""
     return table(
-        "Every accuracy with its 95 % interval; milliseconds for one picture at a time",
+        "Every accuracy with its 95 % interval; milliseconds for one picture at a time, images a "
+        "second in batches of 64",
         (
             *("Run", "Top-1", "95 %", "Top-5", "95 %", "Macro F1", "Validation"),
             *("Saved model as measured", "Best epoch", "Minutes"),
-            *("ms per image", "ms, 95th percentile", "Parameters", "MB"),
+            *("ms per image", "ms, 95th percentile", "Images/s", "Images/s, 95 % of batches"),
+            *("Parameters", "MB"),
         ),
         map(_row, found.runs),
     )
@@ -70,9 +72,16 @@ def _row(run: ComparedRun) -> tuple[Cell, ...]:
         number(run.minutes, f"{run.minutes:.1f}"),
         number(run.ms_per_image, f"{run.ms_per_image:.1f}"),
         number(run.ms_per_image_p95, f"{run.ms_per_image_p95:.1f}"),
+        number(run.images_per_second, f"{run.images_per_second:,.0f}"),
+        _slow_batches(run),
         number(run.parameters, f"{run.parameters / 1e6:.1f} M"),
         number(run.megabytes, f"{run.megabytes:.1f}"),
     )
+
+
+def _slow_batches(run: ComparedRun) -> Cell:
+    rate = run.images_per_second_p5
+    return number(None, "–") if rate is None else number(rate, f"{rate:,.0f}")
 
 
 def _top5(run: ComparedRun) -> tuple[Cell, Cell]:

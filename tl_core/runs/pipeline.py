@@ -102,6 +102,7 @@ def _outcome(
         cost=Cost(
             seconds=reporter.seconds,
             images_per_second=saved.images_per_second,
+            images_per_second_p5=saved.images_per_second_p5,
             ms_per_image=saved.ms_per_image,
             ms_per_image_p95=saved.ms_per_image_p95,
             parameters=trained.model.count_params(),
