@@ -4,6 +4,7 @@ from math import comb
 import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats import contingency_tables, multitest
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.comparable import Candidate, comparable
@@ -43,10 +44,8 @@ def test_mcnemar_of_runs_that_never_differ():
 
 
 def test_mcnemar_and_holm_are_those_of_statsmodels():
-    contingency = pytest.importorskip("statsmodels.stats.contingency_tables")
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
     assert mcnemar(12, 31) == pytest.approx(
-        contingency.mcnemar([[5, 12], [31, 9]], exact=True).pvalue
+        contingency_tables.mcnemar([[5, 12], [31, 9]], exact=True).pvalue
     )
     p_values = [0.01, 0.04, 0.03, 0.005, 0.9]
     assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1])
