@@ -48,12 +48,38 @@ def test_the_address_holds_the_choice() -> None:
     page = open_page("2_Compare", runs=[REAL, "deleted-since"])
     assert page.multiselect(key="runs").value == [REAL]
     (warning,) = page.warning
-    assert "not among the finished runs here: deleted-since" in seen(warning.value)
+    assert "deleted-since: It is not here; it may have been deleted" in seen(warning.value)
     page.multiselect(key="runs").set_value([OTHER_REAL, REAL]).run()
     assert not page.warning
     assert page.query_params["runs"] == [OTHER_REAL, REAL]
     demo = open_page("2_Compare", runs=DEMO)
     assert demo.multiselect(key="runs").value == [DEMO]
+
+
+def test_a_link_to_runs_that_cannot_be_compared_says_why_each_is_missing() -> None:
+    _write()
+    failed = "20261122-0745-resnet50-frozen-dddd"
+    write_run(failed, backbone="resnet50", state="failed")
+    page = open_page("2_Compare", runs=[REAL, DEMO, failed, OTHER_REAL])
+    assert page.multiselect(key="runs").value == [REAL, OTHER_REAL]
+    (warning,) = page.warning
+    said = seen(warning.value)
+    assert f"{DEMO}: It was made from demo data, the others from real data" in said
+    assert f"{failed}: It failed: It went wrong." in said
+    assert "never was on this machine" not in said
+    page.segmented_control(key="runs_tested_on").set_value("demo-10-200").run()
+    assert page.multiselect(key="runs").value == [DEMO]
+    assert not any("not shown" in warning.value for warning in page.warning)
+
+
+def test_a_link_to_too_many_runs_says_which_are_not_shown() -> None:
+    names = [f"20261122-074{number}-vgg16-frozen-{number}" for number in range(9)]
+    for name in names:
+        write_run(name, backbone="vgg16")
+    page = open_page("2_Compare", runs=names)
+    assert page.multiselect(key="runs").value == names[:8]
+    (warning,) = page.warning
+    assert f"{names[8]}: No more than 8 are shown at once." in seen(warning.value)
 
 
 def test_runs_of_one_backbone_alone_are_compared_two_by_themselves() -> None:

@@ -1,9 +1,11 @@
 """Which finished runs a page is about; the address of the page says it too."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.parts import shell, words
-from tl_core.compare.selection import ComparableSet, comparable_sets
+from tl_core.compare.selection import ComparableSet, comparable_sets, left_out_of
 from tl_core.evaluation.comparable import LeftOut
 from tl_core.runs.names import run_title
 from tl_core.runs.recorded import recorded_runs
@@ -39,7 +41,6 @@ def choose_runs(
         )
         return [], left_out
     asked = st.session_state.get(key, st.query_params.get_all(key))
-    _say_what_is_gone(asked, [run for found in sets for run in found.runs])
     places = {found.key: found for found in sets}
     # Whoever has trained something wants to see that; recorded runs are for those who have not.
     made_here = next((s for s in sets if not all(run.recorded for run in s.runs)), sets[0])
@@ -54,11 +55,12 @@ def choose_runs(
                 required=True,
                 format_func=lambda name: _set_title(places[name]),
                 key=f"{key}_tested_on",
-                on_change=lambda: st.session_state.pop(key, None),
+                on_change=partial(_choose_anew, key),
                 help="Only runs tested on the same pictures can be compared.",
             )
         ]
     offered = {run.id: run for run in chosen_set.runs}
+    _say_what_is_missing(asked, stored, runs, chosen_set, most)
     there = [name for name in asked if name in offered][:most]
     if key not in st.session_state:
         there = there or _first(chosen_set, most)
@@ -79,14 +81,35 @@ def choose_runs(
     return [offered[name] for name in chosen], left_out
 
 
-def _say_what_is_gone(asked: list[str], there: list[Run]) -> None:
-    """Warn of runs that a link names and that have no results here."""
-    gone = [name for name in asked if name not in {run.id for run in there}]
-    if gone:
-        names = ", ".join(words.said(name) for name in gone[:MOST])
+def _choose_anew(key: str) -> None:
+    # Both, or the address would still ask for runs of the data that was left.
+    st.session_state.pop(key, None)
+    st.query_params.pop(key, None)
+
+
+def _say_what_is_missing(
+    asked: list[str], stored: list[Run], usable: list[Run], chosen: ComparableSet, most: int
+) -> None:
+    """Warn of runs that a link names and that are not shown, each with its reason."""
+    known = {run.id: run for run in stored}
+    without_model = {run.id for run in stored} - {run.id for run in usable}
+    named = [known[name] for name in dict.fromkeys(asked) if name in known]
+    reasons = {left.run: left.why for left in left_out_of(chosen, named)}
+    reasons |= {
+        run.id: "Its model is not on this machine." for run in named if run.id in without_model
+    }
+    shown = [run.id for run in named if run.id not in reasons]
+    reasons |= dict.fromkeys(shown[most:], f"No more than {most} are shown at once.")
+    reasons |= {
+        name: "It is not here; it may have been deleted, or never was on this machine."
+        for name in asked
+        if name not in known
+    }
+    if reasons:
+        told = list(reasons.items())[:MOST]
+        lines = [f"- {words.said(name)}: {words.said(why)}" for name, why in told]
         st.warning(
-            f"This link also names what is not among the finished runs here: {names}. It may have "
-            "been deleted, or never was on this machine.",
+            "This link also names runs that are not shown:\n" + "\n".join(lines),
             icon=":material/link_off:",
         )
 

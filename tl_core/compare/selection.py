@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tl_core.evaluation.comparable import Candidate, LeftOut, test_identity
+from tl_core.evaluation.comparable import Candidate, LeftOut, test_identity, why_left_out
 from tl_core.runs.documents import State
 from tl_core.runs.store import Run
 
@@ -58,6 +58,16 @@ def comparable_sets(
             for (is_demo, fingerprint), members in ordered
         ),
         tuple(left_out),
+    )
+
+
+def left_out_of(chosen: ComparableSet, runs: Sequence[Run]) -> tuple[LeftOut, ...]:
+    """Return those of `runs` that cannot stand beside the runs of `chosen`, and why."""
+    kept = candidate(chosen.runs[0])
+    return tuple(
+        LeftOut(run=found.run, why=why_left_out(found, [kept]))
+        for found in map(candidate, runs)
+        if found.obstacle is not None or test_identity(found) != test_identity(kept)
     )
 
 

@@ -43,7 +43,7 @@ def comparable(
     chosen = sizes.most_common(1)[0][0] if sizes else None
     kept = tuple(candidate for candidate in finished if test_identity(candidate) == chosen)
     left_out = tuple(
-        LeftOut(run=candidate.run, why=_why(candidate, kept))
+        LeftOut(run=candidate.run, why=why_left_out(candidate, kept))
         for candidate in candidates
         if candidate not in kept
     )
@@ -55,7 +55,8 @@ def test_identity(candidate: Candidate) -> tuple[bool, str]:
     return candidate.is_demo, candidate.test_fingerprint
 
 
-def _why(candidate: Candidate, kept: Sequence[Candidate]) -> str:
+def why_left_out(candidate: Candidate, kept: Sequence[Candidate]) -> str:
+    """Say in one sentence why `candidate` cannot stand beside `kept`, of which one is enough."""
     if candidate.obstacle is not None:
         return candidate.obstacle
     other = kept[0]
