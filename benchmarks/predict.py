@@ -6,7 +6,8 @@ Without runs it takes the newest finished one of each backbone, at most three. A
 them one after the other into one Predictor, as the page does: the first answer includes reading
 the file (and, for the first model, TensorFlow); then every model answers single pictures of noise,
 one at a time. Beside the milliseconds stands the processor time, which is the same on a machine
-that others use too. Memory is what the whole process holds once all models have answered.
+that others use too. Memory is what the whole process holds once all models have answered, and once
+each has made a Grad-CAM map too.
 """
 
 import argparse
@@ -42,12 +43,16 @@ def main() -> None:
     first = {run.id: _first_answer(predictor, run) for run in runs}
     rows = [_timed(predictor, run, options.pictures) | first[run.id] for run in runs]
     memory = psutil.Process().memory_info().rss / 1e6
+    for run in runs:
+        predictor.explain(run.model_path, _noise(run, 1)[0], 0)
+    with_maps = psutil.Process().memory_info().rss / 1e6
     if options.json:
-        print(json.dumps({"rows": rows, "memory_mb": round(memory)}, indent=1))
+        held = {"memory_mb": round(memory), "memory_with_maps_mb": round(with_maps)}
+        print(json.dumps({"rows": rows} | held, indent=1))
         return
     for row in rows:
         print(*(f"{key}: {value}" for key, value in row.items()), sep="\n  ")
-    print(f"memory with {len(runs)} models: {memory:,.0f} MB")
+    print(f"memory with {len(runs)} models: {memory:,.0f} MB, with their maps {with_maps:,.0f} MB")
 
 
 def _newest() -> list[Run]:

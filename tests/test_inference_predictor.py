@@ -1,4 +1,6 @@
+import gc
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +85,31 @@ def test_the_least_recently_used_model_is_given_up(tmp_path: Path, pictures: np.
     predictor.model(third)
     assert predictor.model(first) is kept
     assert predictor.model(second) is not given_up
+
+
+def test_what_makes_the_maps_goes_with_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: np.ndarray
+) -> None:
+    """Else the page would hold the models that it gave up, three more than it may."""
+    made: list[weakref.ref] = []
+
+    class Maps:
+        def __init__(self, model) -> None:
+            self.model = model
+            made.append(weakref.ref(model))
+
+        def __call__(self, picture: np.ndarray, target: int) -> np.ndarray:
+            return np.full(picture.shape[:2], target, np.float32)
+
+    monkeypatch.setattr(module, "explainer", Maps)
+    first, second = (saved(tmp_path / name / "model.keras") for name in "ab")
+    predictor = Predictor(max_models=1)
+    assert (predictor.explain(first, pictures[0], 3) == 3).all()
+    assert (predictor.explain(first, pictures[0], 4) == 4).all()
+    assert len(made) == 1
+    predictor.predict(second, pictures)
+    gc.collect()
+    assert made[0]() is None
 
 
 def test_a_replaced_file_is_loaded_again(tmp_path: Path, pictures: np.ndarray) -> None:

@@ -1,18 +1,14 @@
 """Where in a picture a model saw its answer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from pages.parts import words
 from pages.parts.models import predictor
 from pages.parts.pictures import Picture
 from tl_core.inference.answers import Answer
-from tl_core.inference.explain import STRENGTH, explainer, overlay
+from tl_core.inference.explain import STRENGTH, overlay
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 
@@ -47,16 +43,10 @@ def draw(picture: Picture, run: Run, answer: Answer, why: Why, key: str) -> None
     """Draw the picture with the places that speak for the class the reader chooses."""
     name = st.selectbox("Looked at for", answer.classes, key=f"why_{key}_{run.id}")
     target = run.outcome.dataset.class_names.index(name)
-    heat = _explainer(str(run.model_path), run.model_path.stat().st_mtime_ns)(
-        picture.pixels(run), target
-    )
+    with st.spinner("Looking for what the model saw …"):
+        heat = predictor().explain(run.model_path, picture.pixels(run), target)
     if not heat.any():
         st.caption(f"Nothing in the last layer speaks for {words.plain(name)}.")
         return
     shown = words.enlarged(overlay(picture.pixels(run), heat, why.strength), _SIDE)
     st.image(shown, width=_SIDE, alt=f"Where {run_title(run)} looks in {picture.name} for {name}")
-
-
-@st.cache_resource(max_entries=3, show_spinner="Preparing the model to explain itself …")
-def _explainer(model: str, changed: int) -> Callable[[NDArray[np.uint8], int], NDArray[np.float32]]:
-    return explainer(predictor().model(Path(model)))

@@ -15,7 +15,7 @@ from tl_core.cli.quiet import start_tensorflow
 from tl_core.data.images import read_image
 from tl_core.errors import TransferLabError, UnreadableImage
 from tl_core.files import replacing
-from tl_core.inference.explain import STRENGTH, explainer, overlay
+from tl_core.inference.explain import STRENGTH, overlay
 from tl_core.inference.predictor import Predictor
 from tl_core.runs.store import Run
 
@@ -41,7 +41,6 @@ def explain(
     runs = runs_to_ask(run or [])
     start_tensorflow()
     predictor = Predictor(max_models=len(runs))
-    explainers = {one.id: explainer(predictor.model(one.model_path)) for one in runs}
     drawn: list[dict[str, object]] = []
     failed: dict[str, str] = {}
     for path in files_in(images):
@@ -56,7 +55,7 @@ def explain(
                 break
             chances = predictor.predict(one.model_path, picture[None]).probabilities[0]
             target = int(chances.argmax()) if of_class is None else _number(one, of_class)
-            shown = overlay(picture, explainers[one.id](picture, target), strength)
+            shown = overlay(picture, predictor.explain(one.model_path, picture, target), strength)
             file = output / _file_name(path.stem, one, data.class_names[target])
             with replacing(file) as temporary:
                 enlarged = Image.fromarray(shown).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
+from tl_core.inference.explain import explainer
 from tl_core.inference.guarded import GuardedModel, is_from_elsewhere
 from tl_core.inference.saved import SavedModel
 
 Model = SavedModel | GuardedModel
+Explaining = Callable[[NDArray[np.uint8], int], NDArray[np.float32]]
 
 
 def open_model(path: Path) -> Model:
@@ -34,6 +36,14 @@ class Prediction:
     ms_per_image: float
 
 
+@dataclass
+class _Ready:
+    """A model in memory, and what makes its maps once it was asked for one: they go together."""
+
+    model: Model
+    explain: Explaining | None = None
+
+
 class Predictor:
     """Answers for pictures by saved models; safe to share between threads.
 
@@ -44,7 +54,7 @@ class Predictor:
     def __init__(self, max_models: int = 3, opening: Callable[[Path], Model] = open_model) -> None:
         self._most = max_models
         self._open = opening
-        self._models: OrderedDict[tuple[Path, int], Model] = OrderedDict()
+        self._models: OrderedDict[tuple[Path, int], _Ready] = OrderedDict()
         self._lock = threading.Lock()
 
     def predict(self, model_path: Path, pictures: NDArray[np.uint8]) -> Prediction:
@@ -54,7 +64,8 @@ class Predictor:
             TransferLabError: the model is missing or unreadable, or the pictures' size is not its.
         """
         with self._lock:
-            model, loaded = self._ready(model_path)
+            ready, loaded = self._ready(model_path)
+            model = ready.model
             if loaded:
                 # A first answer traces the model, which takes a hundred times as long.
                 for picture in pictures[:1]:
@@ -66,6 +77,20 @@ class Predictor:
         answers = np.concatenate(rows) if rows else np.empty((0, model.classes), np.float32)
         return Prediction(answers, 1000 * seconds / max(len(rows), 1))
 
+    def explain(
+        self, model_path: Path, picture: NDArray[np.uint8], target: int
+    ) -> NDArray[np.float32]:
+        """Return where in `picture` (uint8 H×W×3) the model sees class `target`; see `Explainer`.
+
+        Raises:
+            TransferLabError: the model is missing or unreadable or was not put together by this
+                project, the picture's size is not its, or there is no such class.
+        """
+        with self._lock:
+            ready, _ = self._ready(model_path)
+            ready.explain = ready.explain or explainer(ready.model)
+            return ready.explain(picture, target)
+
     def model(self, model_path: Path) -> Model:
         """Return the model at `model_path`, kept ready from now on.
 
@@ -73,9 +98,9 @@ class Predictor:
             TransferLabError: the model is missing or unreadable.
         """
         with self._lock:
-            return self._ready(model_path)[0]
+            return self._ready(model_path)[0].model
 
-    def _ready(self, path: Path) -> tuple[Model, bool]:
+    def _ready(self, path: Path) -> tuple[_Ready, bool]:
         """Return the model at `path`, and whether it was loaded just now."""
         try:
             key = (path, path.stat().st_mtime_ns)
@@ -85,7 +110,7 @@ class Predictor:
             ) from error
         loaded = key not in self._models
         if loaded:
-            self._models[key] = self._open(path)
+            self._models[key] = _Ready(self._open(path))
             while len(self._models) > self._most:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
