@@ -18,6 +18,9 @@ SECTIONS = {
     "Report": report.draw,
 }
 
+# The keys of what the reader chooses inside the sections.
+_CHOSEN = "cost along confusions_of truth answer superclass gallery gallery_of".split()
+
 with shell.page("Compare"):
     st.title("Compare")
     queue.refresh()
@@ -33,6 +36,10 @@ with shell.page("Compare"):
     for caveat in comparison.caveats:
         st.caption(words.said(caveat))
 
+    for name in _CHOSEN:
+        # Streamlit forgets a choice once it is not drawn, so after a look into another section.
+        if name in st.session_state:
+            st.session_state[name] = st.session_state[name]
     tabs = st.tabs(list(SECTIONS), key="tab", bind="query-params")
     for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
         if tab.open:

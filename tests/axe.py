@@ -26,9 +26,10 @@ _SETTLED = """() => new Promise((resolve, reject) => {
 })"""
 
 
-def serious_violations(page: Page) -> list[str]:
+def serious_violations(page: Page, in_the_app: bool = True) -> list[str]:
     """Return the serious and critical violations, each with the first place where it is."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    if in_the_app:
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.evaluate(_SETTLED)
     page.evaluate(f"if (!window.axe) {{ {_SCRIPT} }}")
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")

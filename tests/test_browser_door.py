@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe import serious_violations
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.browser_app import Complaints, serving
@@ -31,6 +32,9 @@ def test_the_app_is_behind_its_password(
         context = browser.new_context()
         page = complaints.listen(context.new_page())
         page.goto(f"{address}/Compare")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert serious_violations(page, in_the_app=False) == []
         _log_in(page, "wrong horse")
         expect(page.get_by_role("alert")).to_have_text("That is not the password.")
         assert [said.split(" (http")[0][-18:] for said in complaints] == ["401 (Unauthorized)"]

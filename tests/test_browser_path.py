@@ -54,10 +54,10 @@ def test_from_a_click_to_three_answers(browser: Browser, address: str, tmp_path:
     page = complaints.listen(browser.new_page())
     _click_the_demo(page, address)
     _curves_move_and_keep_their_zoom(page)
-    _a_second_tab_shows_the_same(browser, page)
+    _a_second_tab_shows_the_same(browser, page, complaints)
     _train_another(page)
     _compare_three(page)
-    _the_link_shows_the_same(browser, page)
+    _the_link_shows_the_same(browser, page, complaints)
     _drop_three_pictures(page, tmp_path)
     _look_where_they_look(page)
     assert not complaints
@@ -94,8 +94,8 @@ def _curves_move_and_keep_their_zoom(page: Page) -> None:
     assert page.evaluate("window.firstChart === document.querySelector('.tl-chart')")
 
 
-def _a_second_tab_shows_the_same(browser: Browser, page: Page) -> None:
-    tab = browser.new_page()
+def _a_second_tab_shows_the_same(browser: Browser, page: Page, complaints: Complaints) -> None:
+    tab = complaints.listen(browser.new_page())
     tab.goto(page.url.split("?")[0])
     expect(tab.get_by_text("MobileNetV2 · Frozen backbone").first).to_be_visible()
     expect(tab.locator(".tl-chart").first).to_be_visible()
@@ -138,8 +138,8 @@ def _compare_three(page: Page) -> None:
     expect(page.locator(".tl-chart .scatterlayer").nth(1)).to_be_visible()
 
 
-def _the_link_shows_the_same(browser: Browser, page: Page) -> None:
-    tab = browser.new_page()
+def _the_link_shows_the_same(browser: Browser, page: Page, complaints: Complaints) -> None:
+    tab = complaints.listen(browser.new_page())
     tab.goto(page.url)
     expect(tab.get_by_role("tab", name="Curves")).to_have_attribute("aria-selected", "true")
     for name in ("MobileNetV2", "ResNet50", "VGG16"):
@@ -179,5 +179,12 @@ def _look_where_they_look(page: Page) -> None:
     expect(page.get_by_role("slider").first).to_be_visible()
     # A colour that speaks for nothing in the last layer has a sentence instead of a picture.
     said = page.get_by_text("Nothing in the last layer")
-    expect(page.get_by_role("img", name="Where ").or_(said)).to_have_count(9, timeout=_TRAINED)
-    assert serious_violations(page) == []
+    maps = page.get_by_role("img", name="Where ")
+    expect(maps.or_(said)).to_have_count(9, timeout=_TRAINED)
+    assert maps.count() > 0
+    before = maps.first.get_attribute("src")
+    page.get_by_role("slider").first.press("Home")
+    expect(maps.first).not_to_have_attribute("src", before)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert serious_violations(page) == []

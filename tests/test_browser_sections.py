@@ -12,6 +12,8 @@ from scripts.browser_app import Complaints, artifacts_at, serving
 
 pytestmark = pytest.mark.browser
 
+_RUNS = ("20261122-0740-vgg16-frozen-0000", "20261122-0741-mobilenet_v2-frozen-0001")
+
 # Each place, and what it shows when it is there.
 _PLACES = {
     "/": "text=On this machine",
@@ -25,6 +27,8 @@ _PLACES = {
     "/Compare?tab=Together": "[data-testid=stMetric]",
     "/Compare?tab=Report": "text=Download the report",
     "/Predict": "text=No finished run has its model on this machine",
+    "/Runs": "text=Stored runs",
+    f"/Runs?run={_RUNS[0]}": "text=Export",
 }
 
 
@@ -34,8 +38,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = pytest.MonkeyPatch()
     environment.setenv("TL_RECORDED_DIR", str(folder / "recorded"))
     with artifacts_at(folder / "artifacts"):
-        for number, backbone in enumerate(("vgg16", "mobilenet_v2")):
-            name = f"20261122-074{number}-{backbone}-frozen-000{number}"
+        for number, name in enumerate(_RUNS):
+            backbone = name.split("-")[2]
             write_run(name, backbone=backbone, skill=4.0 - number, seed=number, superclasses=4)
         write_run("20261122-0745-resnet50-frozen-0005", backbone="resnet50", state="failed")
     with serving(folder / "artifacts", folder / "server.log") as address:
