@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts import shell, words
 from pages.parts.comparing import agreement, confidence, cost, curves, failures, report, verdict
 from pages.parts.comparing.cached import compared
+from pages.parts.kept import keep
 from pages.parts.selection import choose_runs
 from tl_core.runs import queue
 
@@ -19,7 +20,9 @@ SECTIONS = {
 }
 
 # The keys of what the reader chooses inside the sections.
-_CHOSEN = "cost along confusions_of truth answer superclass gallery gallery_of".split()
+_CHOSEN = (
+    *("cost", "along", "confusions_of", "truth", "answer", "superclass", "gallery", "gallery_of"),
+)
 
 with shell.page("Compare"):
     st.title("Compare")
@@ -36,10 +39,7 @@ with shell.page("Compare"):
     for caveat in comparison.caveats:
         st.caption(words.said(caveat))
 
-    for name in _CHOSEN:
-        # Streamlit forgets a choice once it is not drawn, so after a look into another section.
-        if name in st.session_state:
-            st.session_state[name] = st.session_state[name]
+    keep(_CHOSEN)
     tabs = st.tabs(list(SECTIONS), key="tab", bind="query-params")
     for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
         if tab.open:

@@ -159,3 +159,10 @@ def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str) -> 
     offered = str([button.proto.label for button in page.get("download_button")])
     shown = [str(frame.value) for frame in page.dataframe]
     assert "<b>x</b> **y**" in "".join([texts(page), offered, *shown, html.unescape(drawn)])
+
+
+def test_a_choice_that_is_none_any_more_gives_way_to_the_first(runs: None) -> None:
+    page = open_page("2_Compare", tab="Failures")
+    page.segmented_control(key="gallery").set_value("Only one is right").run()
+    page.multiselect(key="runs").set_value(page.multiselect(key="runs").value[:1]).run()
+    assert calm(page).segmented_control(key="gallery").value == "Hardest"

@@ -25,7 +25,7 @@ def address(own_folders: Path, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def test_runs_axis_and_cell_are_in_the_link(browser: Browser, address: str) -> None:
+def test_runs_axis_and_cell_are_in_the_link(browser: Browser, address: str, tmp_path: Path) -> None:
     complaints = Complaints()
     page = complaints.listen(browser.new_page())
     page.goto(f"{address}/Compare")
@@ -41,6 +41,7 @@ def test_runs_axis_and_cell_are_in_the_link(browser: Browser, address: str) -> N
     tab.goto(link)
     _sees_the_axis(tab)
     assert not complaints
+    assert "default value" not in (tmp_path / "server.log").read_text()
     page.close()
     tab.close()
 

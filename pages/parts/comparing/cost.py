@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.chart import chart
+from pages.parts.kept import unless_kept
 from pages.parts.table import table
 from tl_core.compare import Comparison
 from tl_core.evaluation.pareto import COSTS
@@ -16,10 +17,11 @@ from tl_core.runs.store import Run
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
     """Draw accuracy against the cost that the reader cares for."""
+    kinds = list(comparison.costs)
     kind = st.segmented_control(
         "Cost",
-        list(comparison.costs),
-        default=next(iter(comparison.costs)),
+        kinds,
+        default=unless_kept("cost", kinds, kinds[0]),
         required=True,
         format_func=lambda name: comparison.costs[name].title,
         key="cost",

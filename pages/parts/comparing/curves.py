@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts.chart import chart
 from pages.parts.curves import curve
+from pages.parts.kept import unless_kept
 from tl_core.compare import Comparison
 from tl_core.figures.curves import training_curves
 from tl_core.figures.labels import label_curves
@@ -15,10 +16,11 @@ from tl_core.runs.store import Run
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
     """Draw accuracy and loss of all runs over each other."""
+    axes = ["epoch", "minutes"]
     by = st.segmented_control(
         "Along",
-        ["epoch", "minutes"],
-        default="epoch",
+        axes,
+        default=unless_kept("along", axes, axes[0]),
         required=True,
         key="along",
         bind="query-params",

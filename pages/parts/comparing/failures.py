@@ -9,6 +9,7 @@ import streamlit as st
 from pages.parts import words
 from pages.parts.chart import chart
 from pages.parts.comparing import gallery
+from pages.parts.kept import unless_kept
 from pages.parts.test_set import TestSet, test_set
 from tl_core.compare import Comparison
 from tl_core.compare.document import ComparedRun
@@ -79,10 +80,10 @@ def _confusions_by_superclass(comparison: Comparison, row: ComparedRun) -> None:
         first = comparison.runs[0].most_confused_superclasses
         opened = (first[0].label, first[0].answer) if first else (0, 0)
         truth_place, answer_place = st.columns(2)
-        truth = truth_place.selectbox("Truth", names, opened[0], key="truth", bind="query-params")
-        answer = answer_place.selectbox(
-            "Answer", names, opened[1], key="answer", bind="query-params"
-        )
+        with truth_place:
+            truth = _superclass("Truth", names, opened[0], "truth")
+        with answer_place:
+            answer = _superclass("Answer", names, opened[1], "answer")
         rows, columns, inside = inside_pair(
             np.array(row.confusion),
             comparison.data.coarse_of_class,
@@ -102,6 +103,12 @@ def _confusions_by_superclass(comparison: Comparison, row: ComparedRun) -> None:
             key="pair",
             alt=f"Pictures of {truth} that {row.title} calls {answer}, class by class",
         )
+
+
+def _superclass(title: str, names: list[str], first: int, key: str) -> str:
+    shown = unless_kept(key, names, names[first])
+    place = names.index(shown) if shown else 0
+    return st.selectbox(title, names, place, key=key, bind="query-params")
 
 
 def _open_pair(names: list[str], column: int, row: int) -> None:

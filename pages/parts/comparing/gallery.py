@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.kept import unless_kept
 from pages.parts.test_set import TestSet
 from tl_core.compare import Comparison
 from tl_core.evaluation.mistakes import Exhibit
@@ -26,7 +27,12 @@ def draw(comparison: Comparison, pictures: TestSet | str) -> None:
     kinds = list(_MEANING) if len(by_title) > 1 else [_HARDEST, _MISTAKES]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
-            "Which", kinds, default=_HARDEST, required=True, key="gallery", bind="query-params"
+            "Which",
+            kinds,
+            default=unless_kept("gallery", kinds, _HARDEST),
+            required=True,
+            key="gallery",
+            bind="query-params",
         )
         exhibits = comparison.hardest
         if kind != _HARDEST:
