@@ -36,6 +36,24 @@ def test_rounding_changes_no_answer_in_the_top_five():
         assert np.array_equal(before < 5, after < 5)
 
 
+def test_unlikely_answers_are_rounded_further_and_stay_near():
+    chances = softmax(np.random.default_rng(2).normal(scale=4, size=(500, 100)))
+    half = rounded(chances).astype(np.float32)
+    unlikely = (chances < 1 / 70) & (chances > 1e-4)
+    best = np.zeros_like(unlikely)
+    np.put_along_axis(best, top_answers(chances, 6), True, axis=1)
+    rest = unlikely & ~best
+    error = np.abs(half - chances)[rest] / chances[rest]
+    assert 0.02 < error.max() < 0.035
+    # All but those that would have come above the sixth.
+    assert (half[rest].astype(np.float16).view(np.uint16) % 64 == 0).mean() > 0.98
+    assert np.abs(half - chances)[~rest].max() < 1e-3
+    labels = (chances.cumsum(1) > np.random.default_rng(3).random((500, 1))).argmax(1)
+    names = tuple(map(str, range(100)))
+    before, after = (evaluate(given, labels, names).loss for given in (chances, half))
+    assert after == pytest.approx(before, abs=3e-3)
+
+
 def test_plain_rounding_would_have_changed_answers():
     chances = softmax(np.random.default_rng(0).normal(scale=1e-3, size=(300, 20)))
     plain = top_answers(chances.astype(np.float16), 1)

@@ -35,6 +35,10 @@ PREFIX = "recorded/"
 # The answers that decide about figures: top-1, top-5, and the one they must stay above.
 _DECISIVE = 6
 
+# Most of a file would be the last digits of what a model thinks next to impossible. Four binary
+# digits of these are within 3 %, and a test set's loss within a ten-thousandth.
+_UNLIKELY, _DIGITS, _HALF_DIGITS = 1 / 64, 4, 10
+
 
 def recorded_runs() -> list[Run]:
     """Return the runs in the folder of recorded ones, newest first, each with `recorded` set."""
@@ -93,15 +97,24 @@ def rounded(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
     """Return N×C probabilities as float16 with the same top answer and top five in each row.
 
     Where rounding makes two of these equal, the better one is raised to the next larger number.
+    Unlikely answers, under 1 in 64 and not among a row's best, keep four binary digits.
     """
     best = top_answers(probabilities, _DECISIVE)
     half = probabilities.astype(np.float16)
     values = np.take_along_axis(half, best, axis=1)
+    half = np.where(half < _UNLIKELY, np.minimum(_coarse(half), values[:, -1:]), half)
     for place in range(best.shape[1] - 2, -1, -1):
         above = np.nextafter(values[:, place + 1], np.float16(np.inf))
         values[:, place] = np.maximum(values[:, place], above)
     np.put_along_axis(half, best, values, axis=1)
     return half
+
+
+def _coarse(half: NDArray[np.float16]) -> NDArray[np.float16]:
+    """Return the nearest float16 of `_DIGITS` binary digits after the first."""
+    unit = 1 << (_HALF_DIGITS - _DIGITS)
+    bits = half.view(np.uint16) + np.uint16(unit // 2)
+    return (bits & np.uint16(0x10000 - unit)).view(np.float16)
 
 
 def _copy(run: Run, folder: Path) -> None:
