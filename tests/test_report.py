@@ -256,6 +256,10 @@ def test_the_commands_write_files(runs, tmp_path):
     shown = tl("report", "a-1", "b-2", "--output", str(page))
     assert str(page) in shown.stdout
     assert compare(runs[:2]).verdict in page.read_text(encoding="utf-8")
+    cards = {run.id: (page.parent / f"{run.id}.md").read_text() for run in runs[:2]}
+    assert cards == {run.id: model_card(run) for run in runs[:2]}
+    tl("report", "a-1", "b-2", "--no-cards", "--output", str(tmp_path / "alone" / "report.html"))
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == ["report.html"]
     assert page.stat().st_mode & 0o077 == 0o666 & ~_umask() & 0o077
     card = tmp_path / "card.md"
     tl("card", "a-1", "-o", str(card))

@@ -18,9 +18,11 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
         "transfer-lab-report.html"
     ),
+    cards: Annotated[bool, typer.Option(help="Write a model card of each run beside it.")] = True,
 ) -> None:
-    """Write a comparison of runs as one HTML file that opens anywhere, also offline."""
+    """Write a comparison of runs as one HTML file that opens anywhere, and each run's model card."""
     from tl_core.compare import compare
+    from tl_core.report import model_card
     from tl_core.report import report as made
     from tl_core.runs.recorded import find_run
 
@@ -28,8 +30,17 @@ def report(
     comparison = compare(found)
     for left in comparison.left_out:
         err().print(f"Left out: {left.run}: {left.why}")
-    _write(output, made(comparison, found))
-    out().print(f"{output} ({size(output.stat().st_size)})")
+    written = {output: made(comparison, found)}
+    if cards:
+        left_out = {left.run for left in comparison.left_out}
+        written |= {
+            output.with_name(f"{run.folder.name}.md"): model_card(run)
+            for run in found
+            if run.id not in left_out
+        }
+    for path, text in written.items():
+        _write(path, text)
+        out().print(f"{path} ({size(path.stat().st_size)})")
 
 
 @app.command()
