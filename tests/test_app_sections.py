@@ -52,7 +52,7 @@ def test_the_cost_on_the_axis_is_the_reader_s_choice(runs: None) -> None:
     page = _open("Cost", cost="Parameters")
     (sent,) = charts(page)
     assert "million" in sent["light"]["layout"]["xaxis"]["title"]["text"]
-    assert "Nothing here is both cheaper and more accurate than: VGG16" in texts(page)
+    assert "nothing here is both cheaper and more accurate than: VGG16" in texts(page)
 
 
 def test_what_was_expected_stands_beside_what_it_took(runs: None) -> None:

@@ -104,6 +104,15 @@ def test_the_sentence_says_what_cannot_be_told_and_which_is_fastest():
     )
 
 
+def test_runs_that_are_equally_often_right_are_both_the_best():
+    answers = right(([1, 1, 1], 50), ([1, 0, 0], 3), ([0, 1, 1], 3), ([0, 0, 0], 44))
+    said = verdict_sentence(["A", "B", "C"], answers, compare_pairs(answers))
+    assert said == (
+        "A names 53.0 % of 100 test images right, as many as B and C, but these images cannot tell "
+        "it from B and C."
+    )
+
+
 def test_the_sentence_on_one_run_one_image_and_none():
     assert "choose a second run" in verdict_sentence(["A"], np.ones((1, 1), bool), ())
     one_image = right(([1, 0], 1))

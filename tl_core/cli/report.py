@@ -20,7 +20,7 @@ def report(
     ),
     cards: Annotated[bool, typer.Option(help="Write a model card of each run beside it.")] = True,
 ) -> None:
-    """Write a comparison of runs as one HTML file that opens anywhere, and each run's model card."""
+    """Write a comparison of runs as one HTML file that opens offline, and their model cards."""
     from tl_core.compare import compare
     from tl_core.report import model_card
     from tl_core.report import report as made

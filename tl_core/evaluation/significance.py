@@ -130,9 +130,11 @@ def verdict_sentence(
     if not alike:
         others = "the other" if len(labels) == 2 else f"each of the other {len(labels) - 1}"
         return f"{top}, and is better than {others}: the difference is more than chance."
+    equal = [labels[run] for run in alike if shares[run] == shares[best]]
+    place = f"as many as {_listed(equal)}" if equal else "the most here"
     told = "" if len(alike) == len(labels) - 1 else " It is better than the rest."
     return (
-        f"{top}, the most here, but these images cannot tell it from "
+        f"{top}, {place}, but these images cannot tell it from "
         f"{_listed([labels[run] for run in alike])}.{told}"
         f"{_fastest(labels, [best, *alike], milliseconds)}"
     )

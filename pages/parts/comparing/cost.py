@@ -41,7 +41,8 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         )
         best = words.plain(", ".join(comparison.runs[place].title for place in costs.front))
         st.caption(
-            f"Nothing here is both cheaper and more accurate than: {best}. Milliseconds are the "
+            f"By these figures nothing here is both cheaper and more accurate than: {best}; which "
+            "differences are more than chance is said in Verdict. Milliseconds are the "
             "median of single pictures, warm; every run was timed in the same way. On a machine "
             "that was busy with other things all of them are too many; `tl measure RUN` times a "
             "run's answers again."
