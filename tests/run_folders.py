@@ -106,6 +106,7 @@ def _write_results(
         cost=Cost(
             seconds={"start": 1.0, "data": 2.0, "features": 30.0, "head": 20.0},
             images_per_second=100.0,
+            images_per_second_p5=90.0,
             ms_per_image=10.0,
             ms_per_image_p95=12.0,
             parameters=1_000_000,
@@ -114,7 +115,7 @@ def _write_results(
             peak_memory_bytes=10**9,
         ),
         estimated_seconds={"start": 8.0, "data": 2.0, "features": 40.0, "head": 10.0},
-        saved_model_agreement=1.0,
+        saved_model_agreement=0.99,
         machine={"processor": "p", "kind": "p, 2 cores"},
         versions={"python": "3"},
     )

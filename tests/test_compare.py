@@ -6,7 +6,14 @@ from math import comb
 import numpy as np
 import pytest
 from run_folders import write_run
-from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    cohen_kappa_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    recall_score,
+)
 
 from tl_core.compare import Comparison, compare
 from tl_core.compare.selection import comparable_sets
@@ -87,14 +94,35 @@ def test_a_row_has_the_stored_figures_and_the_tables_are_scikit_learns(three):
         assert row.top1 == wilson(int((answer == labels).sum()), 300)
         assert row.top5 == wilson(int(top5.sum()), 300)
         assert (row.best_epoch, row.minutes, row.megabytes) == (2, pytest.approx(53 / 60), 4)
+        cost = run.outcome.cost
+        for name in ("ms_per_image", "ms_per_image_p95", "images_per_second", "parameters"):
+            assert getattr(row, name) == getattr(cost, name)
+        assert row.images_per_second_p5 == cost.images_per_second_p5 == 90
+        assert row.val_accuracy == run.outcome.val_accuracy
+        validated = run.validation_predictions()
+        right = int((validated[0].argmax(axis=1) == validated[1]).sum())
+        found_interval = wilson(right, len(validated[1]))
+        assert row.val_interval == pytest.approx((found_interval.low, found_interval.high))
+        assert row.saved_model_agreement == run.outcome.saved_model_agreement == 0.99
+        assert row.loss == pytest.approx(log_loss(labels, probabilities), rel=1e-5)
+        assert row.macro_f1 == pytest.approx(f1_score(labels, answer, average="macro"))
         assert np.array_equal(row.confusion, confusion_matrix(labels, answer))
         kinds = confusion_matrix(labels % 4, answer % 4)
         assert np.array_equal(row.superclass_confusion, kinds)
         recall = recall_score(labels, answer, average=None)
         assert [c.accuracies[place] for c in found.classes] == pytest.approx(list(recall))
+        for number, row_of_class in enumerate(found.classes):
+            own = labels == number
+            expected = wilson(int((answer[own] == number).sum()), int(own.sum()))
+            bounds = row_of_class.low[place], row_of_class.high[place]
+            assert bounds == pytest.approx((expected.low, expected.high))
+            assert expected.high - expected.low <= found.widest_class_interval + 1e-9
         for kind, shares in enumerate(found.superclasses.accuracies):
             own = labels % 4 == kind
-            assert shares[place] == pytest.approx((answer[own] == labels[own]).mean())
+            expected = wilson(int((answer[own] == labels[own]).sum()), int(own.sum()))
+            assert shares[place] == pytest.approx(expected.value)
+            assert found.superclasses.low[kind][place] == pytest.approx(expected.low)
+            assert found.superclasses.high[kind][place] == pytest.approx(expected.high)
         assert row.believable == believable(probabilities, labels, run.validation_predictions())
         assert row.coverage[-1].accuracy == pytest.approx(row.top1.value)
         assert [point.epoch for point in row.curve] == [1, 2]

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.document import Evaluation
-from tl_core.evaluation.intervals import wilson
+from tl_core.evaluation.intervals import wilson, wilson_bounds
 from tl_core.evaluation.ranking import checked_probabilities, rank_of_label, top_answers
 from tl_core.evaluation.reference import NOTEBOOK, notebook
 
@@ -153,6 +153,17 @@ def test_wilson_follows_its_formula(right, n):
     assert found.low == pytest.approx(centre - half, abs=1e-12)
     assert found.high == pytest.approx(centre + half, abs=1e-12)
     assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_many_bounds_are_those_of_one_at_a_time():
+    counts = [(right, n) for n in (1, 2, 7, 100, 10_000) for right in {0, 1, n // 3, n}]
+    shares = [right / n for right, n in counts]
+    low, high = wilson_bounds(shares, [n for _, n in counts])
+    one_by_one = [wilson(right, n) for right, n in counts]
+    assert low == pytest.approx([found.low for found in one_by_one], abs=1e-12)
+    assert high == pytest.approx([found.high for found in one_by_one], abs=1e-12)
+    nothing = np.array(wilson_bounds([np.nan, 0.0], 0))
+    assert nothing == pytest.approx(np.array([[0, 0], [1, 1]]))
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 0), (-1, 5), (6, 5)])

@@ -165,7 +165,7 @@ FIGURES = {
         "r", np.eye(2, dtype=int), "ab", "ab", [1, 1], dark=dark
     ),
     "superclasses": lambda dark: superclass_heat_map(
-        ["x"], ["r"], np.array([[0.5]]), [2], dark=dark
+        ["x"], ["r"], np.array([[0.5]]), [2], ([[0.1]], [[0.9]]), dark=dark
     ),
     "verdicts": lambda dark: verdict_table(["r"], (), dark=dark),
     "reliability": lambda dark: reliability_diagram(

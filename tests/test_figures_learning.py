@@ -5,7 +5,7 @@ import pytest
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.evaluation.document import Proportion
-from tl_core.evaluation.intervals import wilson
+from tl_core.evaluation.intervals import wilson, wilson_bounds
 from tl_core.figures.answers import answer_bars
 from tl_core.figures.bars import AccuracyBar, accuracy_bars
 from tl_core.figures.curves import CurveData, CurvePoint, training_curves
@@ -147,12 +147,19 @@ def test_answers_keep_their_order_and_tick_the_truth():
     assert texts == ["cat", "90.0 %", "dog ✓", "10.0 %"]
 
 
+BOUNDS = wilson_bounds([[0.9, 0.7], [0.2, 0.4], [0, 0]], [[10], [20], [0]])
+
+
 def test_heat_map_puts_the_hardest_on_top_and_leaves_the_untested_empty():
     accuracy = np.array([[0.9, 0.7], [0.2, 0.4], [np.nan, np.nan]])
-    figure = superclass_heat_map(["trees", "people", "fish"], ["a", "b"], accuracy, [10, 20, 0])
+    figure = superclass_heat_map(
+        ["trees", "people", "fish"], ["a", "b"], accuracy, [10, 20, 0], BOUNDS
+    )
     assert figure.layout.yaxis.ticktext == ("people", "trees", "fish")
     assert list(figure.data[0].z) == [[0.2, 0.4], [0.9, 0.7], [None, None]]
-    assert "20.0 % of 20 pictures" in json.dumps(figure.to_plotly_json(), default=str)
+    said = json.dumps(figure.to_plotly_json(), default=str)
+    assert "20.0 % of 20 pictures<br>95 %: 8.1 % to 41.6 %" in said
+    assert "90.0 % of 10 pictures<br>95 %: 59.6 % to 98.2 %" in said
     assert figure.layout.yaxis.autorange == "reversed"
 
 
@@ -189,7 +196,9 @@ FIGURES = {
     "bars": lambda dark: accuracy_bars(
         [AccuracyBar("a", "vgg16", Proportion(value=0.5, low=0.4, high=0.6, n=9))], dark=dark
     ),
-    "heat map": lambda dark: superclass_heat_map(["x"], ["a"], np.array([[0.5]]), [2], dark=dark),
+    "heat map": lambda dark: superclass_heat_map(
+        ["x"], ["a"], np.array([[0.5]]), [2], ([[0.1]], [[0.9]]), dark=dark
+    ),
 }
 
 

@@ -28,6 +28,7 @@ from tl_core.evaluation.confusion import (
     most_confused_superclasses,
 )
 from tl_core.evaluation.document import Evaluation
+from tl_core.evaluation.intervals import wilson_bounds
 from tl_core.evaluation.mistakes import Gallery, Told, told
 from tl_core.evaluation.pareto import COSTS, pareto_front
 from tl_core.evaluation.ranking import checked_probabilities
@@ -227,6 +228,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         superclasses = len(data.coarse_names)
         coarse = by_superclass(matrix, data.coarse_of_class, superclasses).tolist()
         confused = most_confused_superclasses(matrix, data.coarse_of_class, superclasses)
+    val_low, val_high = wilson_bounds(outcome.val_accuracy, data.validation)
     return ComparedRun(
         run=run.id,
         title=run_title(run),
@@ -240,6 +242,7 @@ def _run(found: _Tested, place: int, group: SeedGroup, gallery: Gallery) -> Comp
         loss=evaluation.loss,
         macro_f1=evaluation.macro_f1,
         val_accuracy=outcome.val_accuracy,
+        val_interval=(float(val_low), float(val_high)),
         best_epoch=outcome.best_epoch,
         epochs=outcome.epochs,
         training_images=data.train,
@@ -295,8 +298,11 @@ def _superclasses(evaluations: Sequence[Evaluation]) -> SuperclassTable | None:
     names, shares = superclass_accuracies(evaluations)
     if not names:
         return None
+    low, high = wilson_bounds(shares, [[row.support] for row in evaluations[0].superclasses])
     return SuperclassTable(
         names=names,
+        low=tuple(map(tuple, low.tolist())),
+        high=tuple(map(tuple, high.tolist())),
         supports=tuple(row.support for row in evaluations[0].superclasses),
         accuracies=tuple(
             tuple(None if np.isnan(share) else float(share) for share in row) for row in shares

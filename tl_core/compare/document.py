@@ -42,12 +42,15 @@ class Costs(Document):
 class SuperclassTable(Document):
     """Accuracies (0..1) superclasses×runs; None where a superclass has no test image.
 
-    `supports` are the test images of each superclass.
+    `supports` are the test images of each superclass, `low` and `high` the bounds of the 95 %
+    Wilson intervals.
     """
 
     names: tuple[str, ...]
     supports: tuple[int, ...]
     accuracies: tuple[tuple[float | None, ...], ...]
+    low: tuple[tuple[float, ...], ...]
+    high: tuple[tuple[float, ...], ...]
 
 
 class ShownPair(ConfusedPair):
@@ -64,7 +67,8 @@ class ComparedRun(Document):
     `seconds` is what each phase took and `estimated_seconds` what it was thought to take, empty
     where that is not known. `parameters` are those of the whole model. `confusion` is
     classes×classes with the truth in the rows, `superclass_confusion` the same by superclass.
-    `labels` is the study that was made of the run, if one was.
+    `labels` is the study that was made of the run, if one was. `val_interval` bounds the 95 %
+    interval of `val_accuracy`, which is a little too high where validation chose the epoch.
     `seeds` are the runs of the same recipe that this one stands for. The exhibits show every run's
     answer, in the order of the runs.
     """
@@ -81,6 +85,7 @@ class ComparedRun(Document):
     loss: float
     macro_f1: float
     val_accuracy: float
+    val_interval: tuple[float, float]
     best_epoch: int
     epochs: int
     training_images: int
@@ -138,3 +143,14 @@ class Comparison(Document):
     hardest: tuple[Exhibit, ...]
     agreement: tuple[Agreement, ...]
     together: Together | None
+
+    @property
+    def widest_class_interval(self) -> float:
+        """How far apart the bounds of a class's accuracy are at most, in 0..1."""
+        widths = [
+            high - low
+            for row in self.classes
+            for low, high in zip(row.low, row.high, strict=True)
+            if row.support
+        ]
+        return max(widths, default=1.0)

@@ -7,18 +7,21 @@ from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.document import Document, Evaluation
+from tl_core.evaluation.intervals import wilson_bounds
 
 
 class ClassRow(Document):
     """One class: its test images and each run's accuracy (0..1) on them.
 
-    `spread` is the largest accuracy less the smallest.
+    `low` and `high` bound their 95 % Wilson intervals, `spread` is the largest less the smallest.
     """
 
     name: str
     superclass: str | None
     support: int
     accuracies: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
     spread: float
 
 
@@ -32,12 +35,15 @@ def class_table(evaluations: Sequence[Evaluation]) -> tuple[ClassRow, ...]:
     rows = []
     for same in zip(*(found.classes for found in evaluations), strict=True):
         accuracies = tuple(row.accuracy for row in same)
+        low, high = wilson_bounds(accuracies, same[0].support)
         rows.append(
             ClassRow(
                 name=same[0].name,
                 superclass=same[0].superclass,
                 support=same[0].support,
                 accuracies=accuracies,
+                low=tuple(low.tolist()),
+                high=tuple(high.tolist()),
                 spread=max(accuracies) - min(accuracies),
             )
         )

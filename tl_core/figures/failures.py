@@ -18,12 +18,14 @@ def superclass_heat_map(
     runs: Sequence[str],
     accuracy: NDArray[np.float64],
     pictures: Sequence[int],
+    bounds: tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]],
     *,
     dark: bool = False,
 ) -> go.Figure:
     """Return accuracy (0..1, superclasses×runs) as a heat map, the hardest superclass on top.
 
-    `pictures` are the test pictures of each superclass. Cells of a superclass without any hold NaN
+    `pictures` are the test pictures of each superclass, `bounds` the lower and upper ends of the
+    intervals (superclasses×runs each). Cells of a superclass without any hold NaN
     and stay empty.
     """
     means = [row[~np.isnan(row)].mean() if not np.isnan(row).all() else 2.0 for row in accuracy]
@@ -44,8 +46,13 @@ def superclass_heat_map(
         hover=[
             [
                 f"<b>{plain(superclasses[s])}</b><br>{plain(run)}<br>"
-                + ("no test pictures" if v is None else f"{percent(v)} of {pictures[s]:,} pictures")
-                for run, v in zip(runs, row, strict=True)
+                + (
+                    "no test pictures"
+                    if v is None
+                    else f"{percent(v)} of {pictures[s]:,} pictures<br>"
+                    f"95 %: {percent(low)} to {percent(high)}"
+                )
+                for run, v, low, high in zip(runs, row, bounds[0][s], bounds[1][s], strict=True)
             ]
             for s, row in zip(order, shares, strict=True)
         ],

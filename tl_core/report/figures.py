@@ -140,7 +140,14 @@ def superclasses(found: Comparison) -> Chart | None:
     titles = [run.title for run in found.runs]
     return Chart(
         "Accuracy of each run in each superclass",
-        partial(superclass_heat_map, table.names, titles, shares, table.supports),
+        partial(
+            superclass_heat_map,
+            table.names,
+            titles,
+            shares,
+            table.supports,
+            (table.low, table.high),
+        ),
     )
 
 

@@ -57,6 +57,7 @@ def _superclasses(comparison: Comparison) -> None:
                 [row.title for row in comparison.runs],
                 shares,
                 table.supports,
+                (table.low, table.high),
             ),
             key="superclasses",
             alt="Accuracy of each run in each superclass, the hardest on top",
@@ -159,6 +160,10 @@ def _classes(comparison: Comparison) -> None:
         )
         if coarse
         else None
+    )
+    st.caption(
+        "A class has few test images: the 95 % interval of an accuracy here is up to "
+        f"{words.percent(comparison.widest_class_interval)} wide."
     )
     titles = [row.title for row in comparison.runs]
     table = pd.DataFrame(
