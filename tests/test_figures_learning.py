@@ -119,6 +119,15 @@ def test_runs_of_one_backbone_share_the_colour_and_not_the_symbol():
     assert len({style.symbol for style in drawn if style is not drawn[2]}) == 3
 
 
+def test_no_two_of_eight_runs_have_one_symbol():
+    """Not even where they have two colours, which some people cannot tell apart."""
+    for backbones in (list(BACKBONES), ["vgg16"] * 5 + [None, "resnet50", "mobilenet_v2"]):
+        drawn = styles(backbones, dark=False)
+        assert len({style.symbol for style in drawn}) == len(backbones)
+    again = styles(["vgg16"] * 11, dark=False)
+    assert [style.symbol for style in again[8:]] == [style.symbol for style in again[:3]]
+
+
 def test_bars_carry_the_interval_and_the_notebooks_mark():
     share = wilson(71, 100)
     figure = accuracy_bars(

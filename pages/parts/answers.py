@@ -42,11 +42,14 @@ def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
 def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) -> None:
     seen, said = st.columns([1, 4], gap="medium")
     with seen:
-        pixels = picture.pixels(runs[0])
-        height, width, _ = pixels.shape
-        enlarged = words.enlarged(pixels, _SHOWN)
-        st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as the network sees it")
-        st.caption(f"{words.plain(picture.name)} · {width} × {height} pixels")
+        # Most often all were trained on pictures of one size.
+        sizes = {picture.pixels(run).shape[:2]: run for run in reversed(runs)}
+        for (height, width), run in reversed(sizes.items()):
+            enlarged = words.enlarged(picture.pixels(run), _SHOWN)
+            whose = "the network" if len(sizes) == 1 else run_title(run)
+            st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as {whose} sees it")
+            asker = "" if len(sizes) == 1 else f" · {words.plain(run_title(run))}"
+            st.caption(f"{words.plain(picture.name)} · {width} × {height} pixels{asker}")
         verdict = st.container()
     with said, st.grid(len(runs), min_column_width=230, gap="small") as grid:
         answers = []

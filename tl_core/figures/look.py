@@ -2,7 +2,6 @@
 
 import html
 import textwrap
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +12,7 @@ from tl_core.backbones.table import BACKBONES
 
 FONT = '"Source Sans", "Source Sans 3", system-ui, "Segoe UI", Roboto, sans-serif'
 
-# Runs of one backbone share its colour and take these in turn.
+# Every backbone begins with one of its own, so that runs are told apart without their colours.
 SYMBOLS = (
     "circle",
     "diamond-open",
@@ -69,13 +68,15 @@ def colour_of(backbone: str | None, dark: bool) -> str:
 
 
 def styles(backbones: Sequence[str | None], dark: bool) -> list[Style]:
-    """Return one style a run: the backbone's colour, and a symbol that repeats only after eight."""
-    seen: Counter[str | None] = Counter()
-    found = []
-    for backbone in backbones:
-        symbol = SYMBOLS[seen[backbone] % len(SYMBOLS)]
+    """Return one style a run: its backbone's colour, and a symbol that no other of eight has."""
+    known = list(BACKBONES)
+    found: list[Style] = []
+    for number, backbone in enumerate(backbones):
+        own = known.index(backbone) if backbone in BACKBONES else len(known)
+        following = [*SYMBOLS[own % len(SYMBOLS) :], *SYMBOLS[: own % len(SYMBOLS)]]
+        taken = {style.symbol for style in found[number - number % len(SYMBOLS) :]}
+        symbol = next(symbol for symbol in following if symbol not in taken)
         found.append(Style(colour_of(backbone, dark), symbol))
-        seen[backbone] += 1
     return found
 
 
