@@ -153,6 +153,11 @@ def _widgets(page: Page, address: str, repeats: int) -> dict[str, Timed]:
 
         return once
 
+    def open_failures() -> float:
+        page.get_by_role("tab", name="Cost", exact=True).click()
+        _settle(page)
+        return float(page.get_by_role("tab", name="Failures", exact=True).evaluate(_CLICKED))
+
     def take_a_run_away() -> float:
         _settle(page)
         return float(
@@ -163,6 +168,10 @@ def _widgets(page: Page, address: str, repeats: int) -> dict[str, Timed]:
     page.locator(".tl-chart .scatterlayer").first.wait_for()
     found = {"Compare: another cost": _timed(click("Parameters", "Training", "radio"), repeats)}
     found["Compare: another section"] = _timed(click("Confidence", "Cost", "tab"), repeats)
+    found["Compare: Failures opened"] = _timed(open_failures, repeats)
+    kinds = click("Confident mistakes", "Hardest", "radio")
+    found["Compare: other test pictures"] = _timed(kinds, repeats)
+    page.get_by_role("tab", name="Cost", exact=True).click()
     found["Compare: a run taken away"] = _timed(take_a_run_away, repeats=4, warm=0)
     page.goto(f"{address}/Train?view=New+run")
     page.get_by_role("checkbox", name="VGG16", exact=True).wait_for()
