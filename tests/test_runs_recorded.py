@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from run_folders import write_run
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.ranking import rank_of_label, top_answers
+from tl_core.figures.look import percent
 from tl_core.runs import bin, queue
 from tl_core.runs.analysis import ANALYSIS, Analysis
 from tl_core.runs.recorded import find_run, record, recorded_runs, rounded
@@ -174,3 +176,14 @@ def test_recorded_runs_come_with_the_checkout(monkeypatch):
     shipped = {run.recipe.backbone: run for run in recorded_runs()}
     assert {"mobilenet_v2", "vgg16"} <= set(shipped)
     assert all(run.evaluation and run.recorded for run in shipped.values())
+
+
+def test_recorded_runs_are_those_behind_the_published_figures(monkeypatch):
+    monkeypatch.delenv("TL_RECORDED_DIR")
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for run in recorded_runs():
+        top1 = run.evaluation.top1
+        told = f"**{percent(top1.value)}** ({percent(top1.low)[:-2]}–{percent(top1.high)[:-2]})"
+        minutes = sum(run.outcome.cost.seconds.values()) / 60
+        rows = [line for line in readme.splitlines() if told in line]
+        assert any(f"| {minutes:.1f} min |" in line for line in rows), (run.id, told, minutes)
