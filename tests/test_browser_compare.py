@@ -32,6 +32,7 @@ def test_runs_axis_and_cell_are_in_the_link(browser: Browser, address: str, tmp_
     expect(page.locator(".tl-chart .barlayer .point")).to_have_count(3)
     _leave_one_out(page)
     _change_the_axis(page)
+    _rests(page)
     link = page.url
     _open_a_cell(page)
     _come_back(page)
@@ -64,10 +65,17 @@ def _sees_the_axis(page: Page) -> None:
 
 def _come_back(page: Page) -> None:
     """What was chosen in a section is still chosen after a look into another one."""
+    _rests(page)
     page.get_by_role("tab", name="Cost").click()
     _sees_the_axis(page)
+    _rests(page)
     page.get_by_role("tab", name="Failures").click()
     _sees_the_same(page)
+    _rests(page)
+
+
+def _rests(page: Page) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def _open_a_cell(page: Page) -> None:

@@ -172,7 +172,7 @@ def test_timing_does_not_bring_a_deleted_run_back(monkeypatch: pytest.MonkeyPatc
 
     def deleted_meanwhile(run: Run, *_: object) -> Measured:
         bin.delete(run)
-        return Measured(1.0, 1.0, 1.0, 1, 1.0)
+        return Measured(1.0, 1.0, 1.0, 1.0, 1.0, 1)
 
     monkeypatch.setattr(measuring, "open_data", lambda *_: None)
     monkeypatch.setattr(measuring, "dataset_info", lambda _: info)
