@@ -121,6 +121,7 @@ def _check_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 
 def _header(entry: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     file: BinaryIO = entry
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    # Only the first format: the header of others may be gigabytes, which numpy reads whole.
+    readers = {(1, 0): npy.read_array_header_1_0}
     shape, _, dtype = readers[npy.read_magic(file)](file)
     return shape, dtype
