@@ -156,7 +156,9 @@ def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str) -> 
     for markup in ("<b>x", "**y**"):
         assert markup not in said
     assert "<b>x" not in drawn
-    offered = str([button.proto.label for button in page.get("download_button")])
+    offered = "".join(button.proto.label for button in page.get("download_button"))
+    assert "<b>x" not in offered
+    assert "**y**" not in offered
     shown = [str(frame.value) for frame in page.dataframe]
     assert "<b>x</b> **y**" in "".join([texts(page), offered, *shown, html.unescape(drawn)])
 

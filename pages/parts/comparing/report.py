@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts import words
 from tl_core.compare import Comparison
 from tl_core.report import model_card, report
 from tl_core.runs.store import Run
@@ -33,7 +34,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         )
         for row, run in zip(comparison.runs, runs, strict=True):
             st.download_button(
-                row.title,
+                words.plain(row.title),
                 lambda run=run: model_card(run).encode(),
                 f"{run.folder.name}.md",
                 "text/markdown",
