@@ -21,7 +21,14 @@ SECTIONS = {
 
 # The keys of what the reader chooses inside the sections.
 _CHOSEN = (
-    *("cost", "along", "confusions_of", "truth", "answer", "superclass", "gallery", "gallery_of"),
+    "cost",
+    "along",
+    "confusions_of",
+    "truth",
+    "answer",
+    "superclass",
+    "gallery",
+    "gallery_of",
 )
 
 with shell.page("Compare"):
