@@ -17,8 +17,8 @@ from test_runs_queue import FOREVER, recipe, wait_for
 from typer.testing import CliRunner
 
 from tl_core.cli.commands import app
-from tl_core.errors import TransferLabError
-from tl_core.runs import dispatcher, locks, queue, reserve, standing
+from tl_core.errors import Stopped, TransferLabError
+from tl_core.runs import dispatcher, locks, queue, reserve, standing, worker
 from tl_core.runs.environment import environment_of
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
@@ -282,6 +282,40 @@ def test_a_limit_that_is_none_is_refused_where_the_run_is_asked_for(value, monke
         queue.submit(recipe())
 
 
+def test_what_a_resumed_run_has_is_not_tidied_away_by_the_worker_before(own_folders, monkeypatch):
+    monkeypatch.setattr(queue, "ensure_dispatcher", lambda: None)
+    run = queue.submit(recipe())
+    end = Reporter.end
+
+    def end_and_be_resumed(reporter, *words):
+        end(reporter, *words)
+        queue.resume(get_run(run.id))
+        (run.folder / ".writing-1234-status.json").touch()
+
+    monkeypatch.setattr(Reporter, "end", end_and_be_resumed)
+
+    def stopped(*_):
+        raise Stopped
+
+    assert worker.work_on(run.folder, stopped) == "stopped"
+    assert get_run(run.id).status.state == "queued"
+    assert (run.folder / ".reserve").exists()
+    assert (run.folder / ".writing-1234-status.json").exists()
+    assert not locks.is_held(locks.worker_lock(run.folder))
+
+
+def test_a_worker_over_its_limit_ends_also_where_that_cannot_be_written(monkeypatch):
+    class Full:
+        def end(self, *_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    ended = []
+    monkeypatch.setattr(worker.os, "_exit", ended.append)
+    with pytest.raises(OSError, match="No space"):
+        worker._end_for_memory(Full(), 2, 1)
+    assert ended == [1]
+
+
 @pytest.fixture
 def small_disk(own_folders: Path) -> Iterator[Path]:
     """Mount a file system of 1 MB as the artifacts folder."""
@@ -289,10 +323,13 @@ def small_disk(own_folders: Path) -> Iterator[Path]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(own_folders)]
     try:
         mounted = subprocess.run(mount, capture_output=True, text=True)
+        problem = mounted.stderr.strip() if mounted.returncode else ""
     except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+        problem = "there is no mount command"
+    if problem and os.environ.get("TL_REQUIRE_MOUNT"):
+        pytest.fail(f"TL_REQUIRE_MOUNT is set, but {problem}")
+    if problem:
+        pytest.skip(f"no file system can be mounted here: {problem}")
     yield own_folders
     deadline = time.monotonic() + 10
     while subprocess.run(["umount", str(own_folders)], capture_output=True).returncode:

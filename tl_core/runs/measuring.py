@@ -5,6 +5,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -54,6 +55,7 @@ def measure_apart(run: Run) -> Measured:
 
     Raises:
         TransferLabError: the other process needed more memory than that.
+        MemoryError: the system ended it, which it does for want of memory.
     """
     environment = {name: value for name, value in os.environ.items() if name != ONEDNN}
     limit = settings().memory_bytes
@@ -67,6 +69,8 @@ def measure_apart(run: Run) -> Measured:
             f"Timing the answers took more memory than TL_MEMORY_LIMIT leaves ({left / 1e9:.1f} "
             f"of {limit / 1e9:g} GB); raise the limit and resume it."
         )
+    if done.returncode in (-signal.SIGKILL, -signal.SIGABRT):
+        raise MemoryError
     done.check_returncode()
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 

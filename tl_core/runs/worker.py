@@ -46,8 +46,11 @@ def work_on(folder: Path, work: Work) -> State | None:
     reporter.end(state, message, code)
     if state == "finished":
         (run.folder / CHECKPOINT).unlink(missing_ok=True)
-    tidy(run.folder)
-    lock.release()
+    with queue_lock():
+        # From its end on the run may be resumed, and what lies there be the next worker's.
+        if not Run(run.id, run.folder).active:
+            tidy(run.folder)
+        lock.release()
     return state
 
 
@@ -56,9 +59,11 @@ def _end_for_memory(reporter: Reporter, used: int, limit: int) -> None:
         f"It took {used / 1e9:.1f} GB of memory, and TL_MEMORY_LIMIT allows {limit / 1e9:g} GB; "
         "choose a smaller batch, input size or backbone, or raise the limit and resume it."
     )
-    reporter.end("failed", message, "memory-limit")
-    # The thread that works may be deep in native code, which hears nothing else.
-    os._exit(1)
+    try:
+        reporter.end("failed", message, "memory-limit")
+    finally:
+        # The thread that works may be deep in native code, which hears nothing else.
+        os._exit(1)
 
 
 def _outcome_of(work: Work, run: Run, reporter: Reporter) -> tuple[State, str | None, str | None]:
