@@ -220,11 +220,14 @@ class TestDoor:
         alone = door(Rules(alone=True))
         assert ask(alone).text == "inside"
         assert ask(alone, host="localhost:8501").text == "inside"
+        assert ask(alone, host="localhost:8501", origin="http://127.0.0.1:8501").text == "inside"
         for headers in (
             {"host": "evil.com"},
             {"x_forwarded_for": "1.2.3.4"},
             {"forwarded": "for=1.2.3.4"},
             {"x_real_ip": "1.2.3.4"},
+            {"host": "localhost:8501", "origin": "https://evil.com"},
+            {"host": "localhost:8501", "origin": "null"},
         ):
             refused = ask(alone, **headers)
             assert refused.status == 403
@@ -343,6 +346,7 @@ class TestUploads:
         assert self.put(door(Rules()), content_length=str(MOST_BYTES + 2**21)) == 413
         assert self.put(door(Rules()), content_length="") == 411
         assert self.put(door(Rules()), content_length="-5") == 411
+        assert self.put(door(Rules()), content_length="5", transfer_encoding="chunked") == 411
 
     def test_a_session_holds_at_most_50_files(self):
         held = {"s": {f"f{number}": 10 for number in range(MOST_FILES)}}

@@ -35,8 +35,9 @@ _HEADERS = (
 class Door:
     """ASGI middleware: asks for the password, and refuses uploads that are too many or too large.
 
-    Where the app is for its own machine alone, it also refuses requests that a proxy passed on or
-    that call it by another name: those come from elsewhere, the latter by DNS rebinding.
+    Where the app is for its own machine alone, it also refuses requests that a proxy passed on,
+    that a page of another origin makes, or that call the app by another name, as DNS rebinding
+    does: those come from elsewhere.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Door:
 
     async def _through(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT":
-            length = Request(scope).headers.get("content-length")
+            headers = Request(scope).headers
+            # What comes in chunks may be longer than any length that is said beside it.
+            length = None if "transfer-encoding" in headers else headers.get("content-length")
             with self._uploads.coming(path, length) as refusal:
                 if refusal is None:
                     await self._app(scope, receive, send)
@@ -149,9 +152,12 @@ class Door:
 
 
 def _is_from_here(connection: HTTPConnection) -> bool:
-    if any(name in connection.headers for name in _FORWARDED):
+    headers = connection.headers
+    # Some proxies put their own name for the machine into Host and pass on nothing else of theirs.
+    asker = urlsplit(headers["origin"]).netloc if "origin" in headers else "localhost"
+    if any(name in headers for name in _FORWARDED) or not is_local_name(asker):
         return False
-    return is_local_name(connection.headers.get("host", ""))
+    return is_local_name(headers.get("host", ""))
 
 
 def _query(scope: Scope) -> str:
