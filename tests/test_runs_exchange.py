@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from run_archives import edited, left_here, parts_of, refused, written
 from run_folders import write_run
 from typer.testing import CliRunner
@@ -86,6 +87,18 @@ def test_an_open_file_will_do_and_a_run_of_the_same_id_is_not_replaced(sent: Pat
     run = import_run(io.BytesIO(sent.read_bytes()))
     refused(sent, f"There is a run {run.id} already; delete it first")
     assert get_run(run.id).problem is None
+
+
+def test_runs_are_taken_in_one_at_a_time(
+    sent: Path, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_PATIENCE", 0.1)
+    with (
+        FileLock(own_folders / "runs" / ".imports.lock"),
+        pytest.raises(TransferLabError, match="Another run is being taken in"),
+    ):
+        import_run(sent)
+    assert import_run(sent).imported
 
 
 def test_the_archive_is_opened_by_the_tools_of_others(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def _add(archive: ZipFile, path: Path) -> Entry:
     if size > FILES[path.name]:
         raise TransferLabError(
             f"{path.name} has {size:,} bytes, more than the {FILES[path.name]:,} of an archive; "
-            "copy the run's folder instead."
+            + ("leave the model out." if path.name == MODEL else "the run has to stay here.")
         )
     info = ZipInfo(path.name, time.localtime()[:6])
     info.compress_type = ZIP_STORED if path.name in _AS_IT_IS else ZIP_DEFLATED

@@ -103,10 +103,10 @@ def _check_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
                 with archive.open(f"{name}.npy") as entry:
                     shape, dtype = _header(entry)
                 kinds = "iu" if name.endswith("labels") else "f"
-                if shape != expected or dtype.kind not in kinds:
+                if shape != expected or dtype.kind not in kinds or dtype.itemsize > 8:
                     raise TransferLabError(
-                        f"{PREDICTIONS} holds {name} of shape {shape} and kind {dtype.kind!r}; "
-                        f"expected {expected} numbers."
+                        f"{PREDICTIONS} holds {name} of shape {shape} and type {dtype.str!r}; "
+                        f"expected {expected} numbers of at most 8 bytes."
                     )
                 numbers += math.prod(shape)
             if numbers > _MOST_NUMBERS:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from tl_core.errors import TransferLabError
@@ -28,6 +29,7 @@ from tl_core.zips import open_zip
 
 _PIECE = 1 << 20
 _TRIED = 2
+_PATIENCE = 60.0
 
 
 def import_run(source: Path | BinaryIO) -> Run:
@@ -39,7 +41,8 @@ def import_run(source: Path | BinaryIO) -> Run:
 
     Raises:
         TransferLabError: it is no archive of a run, was changed on its way, holds what a run has
-            not, its model cannot be opened, or there is a run of this id already.
+            not, its model cannot be opened, there is a run of this id already, or others are being
+            taken in for a minute.
     """
     if isinstance(source, Path):
         try:
@@ -48,7 +51,7 @@ def import_run(source: Path | BinaryIO) -> Run:
         except OSError as error:
             raise TransferLabError(f"{source} cannot be read: {error.strerror}.") from error
     try:
-        with _building() as folder:
+        with _one_at_a_time(), _building() as folder:
             manifest = _unpack(source, folder)
             run = Run(manifest.run, folder)
             try:
@@ -63,6 +66,23 @@ def import_run(source: Path | BinaryIO) -> Run:
         raise TransferLabError(
             f"The run cannot be stored in {settings().runs}: {error.strerror}."
         ) from error
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hold the lock of imports: each may take gigabytes, which would add up."""
+    settings().runs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings().runs / ".imports.lock", timeout=_PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TransferLabError(
+            "Another run is being taken in; try again when that is done."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
