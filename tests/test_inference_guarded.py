@@ -25,6 +25,7 @@ from tl_core.inference import guard
 from tl_core.inference.explain import Explainer, explainer
 from tl_core.inference.guarded import GuardedModel
 from tl_core.inference.predictor import Predictor
+from tl_core.inference.saved import SavedModel
 from tl_core.runs import measuring
 from tl_core.runs.bin import delete
 from tl_core.runs.store import list_runs
@@ -137,9 +138,12 @@ def test_what_no_model_of_ours_has_is_refused_before_keras_sees_it(
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("Keras saw it"))
     parts = dict(small)
     edit(parts)
-    with pytest.raises(TransferLabError, match=words) as refusal:
-        guard._open(written(tmp_path / "model.keras", parts))
-    assert len(str(refusal.value)) < 300
+    path = written(tmp_path / "model.keras", parts)
+    # In the limited process, and where a run's folder was copied here with nothing that says so.
+    for opened in (guard._open, SavedModel):
+        with pytest.raises(TransferLabError, match=words) as refusal:
+            opened(path)
+        assert len(str(refusal.value)) < 300
 
 
 def test_a_layer_that_eats_all_memory_ends_its_process_and_not_ours(

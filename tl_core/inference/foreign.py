@@ -1,4 +1,4 @@
-"""What a model file from elsewhere may consist of; looked at before Keras opens it."""
+"""What a model file may consist of; looked at before Keras opens it."""
 
 import json
 from collections.abc import Iterator

@@ -62,9 +62,6 @@ def _more_time(seconds: int) -> None:
 
 
 def _open(path: Path) -> Any:
-    from tl_core.inference.foreign import check_model_file
-
-    check_model_file(path)
     from tl_core.inference.saved import SavedModel
 
     return SavedModel(path)

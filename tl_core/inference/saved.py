@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
+from tl_core.inference.foreign import check_model_file
 
 
 class SavedModel:
@@ -20,15 +21,18 @@ class SavedModel:
         """Load the file in Keras' safe mode and answer once.
 
         Raises:
-            TransferLabError: the file is missing, or not a model that safe mode accepts.
+            TransferLabError: the file is missing, has a part that no model of Transfer Lab has, or
+                is not a model that safe mode accepts.
         """
-        import keras
-        import tensorflow as tf
-
         if not path.is_file():
             raise TransferLabError(
                 f"There is no {path.name} in {path.parent.name}; the run may have been deleted."
             )
+        # Also where a run was made here, as far as is known: a folder may have been copied in.
+        check_model_file(path)
+        import keras
+        import tensorflow as tf
+
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             self.input_shape: tuple[int, int, int] = tuple(model.input_shape[1:])
