@@ -171,6 +171,13 @@ def test_the_log_is_kept_short_and_can_do_without_a_folder(
     assert "kept elsewhere" in caplog.text
 
 
+def test_a_download_that_cannot_be_made_is_in_the_log(own_folders: Path) -> None:
+    assert log.logged(lambda: b"made")() == b"made"
+    with pytest.raises(ZeroDivisionError):
+        log.logged(lambda: bytes(1 // 0))()
+    assert "ZeroDivisionError" in (own_folders / "logs" / "app.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -179,6 +186,9 @@ def test_the_log_is_kept_short_and_can_do_without_a_folder(
         ("folder:/home/me/birds has 3 images/s", "folder:…/birds has 3 images/s"),
         ("see https://keras.io/a/b or ~/.keras", "see https://keras.io/a/b or ~/.keras"),
         ("/data is full", "…/data is full"),
+        ("error:/home/me/x is bad", "error:…/x is bad"),
+        ("/home/me/my own birds/a.png cannot be read", "…/a.png cannot be read"),
+        ("3 of 4 images/s, 20 min / 3", "3 of 4 images/s, 20 min / 3"),
     ],
 )
 def test_of_a_path_the_last_part_stays(text: str, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 
 from tl_core.settings import settings
@@ -38,3 +39,19 @@ def unexpected(error: BaseException) -> str:
     file.handle(record)
     file.close()
     return code
+
+
+def logged(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Return `make` for a download button, with what it raises written to the app's log.
+
+    It is called when no page is drawn: the browser says that there is no file, and only that.
+    """
+
+    def making() -> bytes:
+        try:
+            return make()
+        except Exception as error:
+            unexpected(error)
+            raise
+
+    return making

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import words
+from pages.parts.log import logged
 from tl_core.compare import Comparison
 from tl_core.report import model_card, report
 from tl_core.runs.store import Run
@@ -20,7 +21,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         # Made when it is asked for: it holds pictures and Plotly's script, some megabytes.
         st.download_button(
             "Download the report",
-            lambda: report(comparison, runs).encode(),
+            logged(lambda: report(comparison, runs).encode()),
             "transfer-lab-report.html",
             "text/html",
             icon=":material/download:",
@@ -35,7 +36,7 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         for row, run in zip(comparison.runs, runs, strict=True):
             st.download_button(
                 words.plain(row.title),
-                lambda run=run: model_card(run).encode(),
+                logged(lambda run=run: model_card(run).encode()),
                 f"{run.folder.name}.md",
                 "text/markdown",
                 icon=":material/article:",

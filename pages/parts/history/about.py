@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.parts import words
 from pages.parts.acts import stop_or_resume, train_again
+from pages.parts.log import logged
 from pages.parts.recipe_form import field_title
 from pages.parts.results import link_to_results, warn_of_guessing
 from pages.parts.shell import sentences
@@ -101,7 +102,7 @@ def _export(run: Run) -> None:
     )
     st.download_button(
         "Download as one file",
-        partial(_archive, run, with_model),
+        logged(partial(_archive, run, with_model)),
         f"{run.folder.name}.zip",
         "application/zip",
         icon=":material/download:",
