@@ -22,7 +22,7 @@ from tl_core.runs.store import Run, get_run
 from tl_core.runs.summary import summary
 from tl_core.training.recipe import make_recipe
 
-KILLS = int(os.environ.get("TL_FAULT_KILLS", "6"))
+KILLS = int(os.environ.get("TL_FAULT_KILLS", "20"))
 STOPS = int(os.environ.get("TL_FAULT_STOPS", "0"))
 PATIENCE = 600
 
