@@ -19,7 +19,7 @@ def saved(path: Path, bias: float = 0.0) -> Path:
         [
             keras.Input((4, 4, 3), dtype="uint8"),
             keras.layers.Rescaling(1 / 255),
-            keras.layers.Flatten(),
+            keras.layers.Reshape((48,)),
             keras.layers.Dense(3, bias_initializer=keras.initializers.Constant([bias, 0, 0])),
             keras.layers.Softmax(),
         ]

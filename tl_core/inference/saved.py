@@ -29,7 +29,10 @@ class SavedModel:
                 f"There is no {path.name} in {path.parent.name}; the run may have been deleted."
             )
         # Also where a run was made here, as far as is known: a folder may have been copied in.
-        check_model_file(path)
+        try:
+            check_model_file(path)
+        except TransferLabError as error:
+            raise TransferLabError(f"{_unusable(path)}. {error}") from error
         import keras
         import tensorflow as tf
 
@@ -45,8 +48,7 @@ class SavedModel:
             self(np.zeros((1, *self.input_shape), np.uint8))
         except (ValueError, TypeError, OSError, KeyError) as error:
             raise TransferLabError(
-                f"{path.name} in {path.parent.name} cannot be used as a model: "
-                f"{(str(error).splitlines() or ['no reason given'])[0]}"
+                f"{_unusable(path)}: {(str(error).splitlines() or ['no reason given'])[0]}"
             ) from error
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -60,3 +62,7 @@ class SavedModel:
             expected = "×".join(str(side) for side in self.input_shape)
             raise TransferLabError(f"The pictures are {got}, the model takes {expected}.")
         return np.asarray(self._call(pictures), np.float32)
+
+
+def _unusable(path: Path) -> str:
+    return f"{path.name} in {path.parent.name} cannot be used as a model"
