@@ -185,4 +185,10 @@ def _look_where_they_look(page: Page) -> None:
     before = maps.first.get_attribute("src")
     page.get_by_role("slider").first.press("Home")
     expect(maps.first).not_to_have_attribute("src", before)
-    assert serious_violations(page) == []
+    paper = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    papers = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert serious_violations(page) == []
+        papers.add(page.evaluate(paper))
+    assert len(papers) == 2

@@ -24,10 +24,14 @@ _LINKS = {
     RUNS: ("Runs", ":material/history:"),
 }
 _HERE = Path(__file__).parent
-# What is chosen stands in the accent colour on a tint of it, which no accent does legibly on dark
-# paper while white also reads on it.
+# What is chosen stands in the accent colour, on a tint of it or on the paper, which no accent does
+# legibly on dark paper while white also reads on it.
 _LEGIBLE = """<style>
-.st-key-page :is([role="radio"][aria-checked="true"], [role="tab"][aria-selected="true"]) {
+.st-key-page :is(
+  [role="radio"][aria-checked="true"],
+  [role="tab"][aria-selected="true"],
+  [data-testid="stSliderThumbValue"]
+) {
   color: inherit;
 }
 </style>"""
