@@ -1,6 +1,7 @@
 """Training batches gathered from features that may be larger than memory."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,8 @@ class Examples:
     ) -> tuple[NDArray[np.generic], ...]:
         """Return the inputs at `positions`, each from the view named for it."""
         rows = self.rows[view, positions]
+        if len(self.views) == 1:
+            view = 0
         if isinstance(view, int):
             return tuple(a[rows] for a in self.views[view])
         parts = tuple(np.empty((len(rows), *a.shape[1:]), a.dtype) for a in self.views[0])
@@ -70,13 +73,22 @@ def training_chunks(
     order = rng.permutation(len(examples))[: steps * batch]
     views = rng.integers(0, len(examples.views), len(order))
     at_once = batch * steps_at_once(examples, batch)
-    for start in range(0, len(order), at_once):
+
+    def chunk(start: int) -> Chunk:
         positions = order[start : start + at_once]
         inputs = examples.gather(positions, views[start : start + at_once])
-        yield Chunk(
+        return Chunk(
             tuple(a.reshape(-1, batch, *a.shape[1:]) for a in inputs),
             examples.labels[positions].reshape(-1, batch),
         )
+
+    # The next is gathered while the one before it is trained on.
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(chunk, 0)
+        for start in range(at_once, len(order), at_once):
+            ready, coming = coming.result(), ahead.submit(chunk, start)
+            yield ready
+        yield coming.result()
 
 
 def steps_at_once(examples: Examples, batch: int) -> int:

@@ -20,8 +20,7 @@ from tl_core.training.recipe import Recipe
 
 COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
 
-_FEWEST_STEPS = 300
-_MOST_STEPS = 1500
+_STEPS = 300
 
 
 def label_study(
@@ -35,8 +34,8 @@ def label_study(
     """Train the recipe's head on ever more labelled images a class, and measure each on test.
 
     Every head sees the same cached frozen features; only the images that count as labelled also
-    set its standardisation. The number of steps follows a fixed rule and nothing is chosen by the
-    test set. The subsets of one seed nest. Counts that a class cannot fill are left out.
+    set its standardisation. Every head takes as many steps, and nothing is chosen by the test set.
+    The subsets of one seed nest. Counts that a class cannot fill are left out.
 
     Raises:
         TransferLabError: weights are missing or damaged.
@@ -86,14 +85,13 @@ def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed
     policy = head_policy(recipe)
     head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
     batch = recipe.head_batch(len(part))
-    steps = int(np.clip(len(part) * recipe.epochs // batch, _FEWEST_STEPS, _MOST_STEPS))
     optimizer = make_optimizer(
-        recipe, peak=recipe.head_rate(len(part)), decay=recipe.weight_decay, steps=steps
+        recipe, peak=recipe.head_rate(len(part)), decay=recipe.weight_decay, steps=_STEPS
     )
     loop = Loop(head, optimizer, recipe.label_smoothing, classes)
     rng = np.random.default_rng(seed)
     taken = 0
-    while taken < steps:
+    while taken < _STEPS:
         for chunk in training_chunks(part, batch, rng):
             loop.train(chunk)
             taken += len(chunk.labels)

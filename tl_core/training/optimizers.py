@@ -31,6 +31,8 @@ def make_optimizer(
     """Return the recipe's optimiser; biases and normalisation scales are never decayed."""
     import keras
 
+    from tl_core.training.adam import FusedAdamW
+
     rate = learning_rate(peak, recipe.schedule, steps, warmup_steps)
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(rate)
@@ -39,7 +41,7 @@ def make_optimizer(
             rate, momentum=0.9, nesterov=True, weight_decay=decay or None
         )
     else:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
+        optimizer = FusedAdamW(rate, weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
