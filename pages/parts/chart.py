@@ -60,9 +60,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
       () => chart.offsetParent && window.Plotly.Plots.resize(chart))
     chart.observer.observe(chart)
   }
-  // Each figure in a task of its own: the first is seen before the next is drawn.
+  // Each figure in a task of its own: the first is seen before the next is drawn. One that is not
+  // on the screen yet lets the page come to rest first.
+  const unseen = () => !chart.data && chart.getBoundingClientRect().top > window.innerHeight
+  const idle = window.requestIdleCallback ?? setTimeout
   const soon = () => chart.isConnected && plotly().then(
-    () => setTimeout(draw), () => setTimeout(soon, 1000))
+    () => (unseen() ? idle : setTimeout)(draw), () => setTimeout(soon, 1000))
   soon()
   return () => {
     chart.observer?.disconnect()
