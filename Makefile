@@ -8,7 +8,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
-	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,mlflow]'
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[auth,dev,mlflow]'
 	touch $(STAMP)
 
 run: install
