@@ -13,7 +13,7 @@ from tl_core.runs import queue
 from tl_core.runs.store import Run, list_runs
 
 WORKER = """
-import subprocess, sys, time
+import subprocess, sys, tempfile, time
 from pathlib import Path
 from tl_core.errors import TransferLabError
 from tl_core.files import write_text
@@ -32,6 +32,10 @@ def work(run, reporter):
         child = subprocess.Popen(["sleep", "60"])
         write(f"started {child.pid} by")
         child.wait()
+    if kind == "messy":
+        write(tempfile.mkdtemp())
+        write(subprocess.check_output(["mktemp"], text=True).strip())
+        time.sleep(60)
     if kind == "refused":
         raise TransferLabError("There is no such folder.")
     if kind == "broken":
@@ -42,6 +46,8 @@ def work(run, reporter):
         raise PermissionError(13, "Permission denied", "/data/birds")
     if kind == "taken":
         open("/data/birds/taken.png")
+    if kind == "homeless":
+        raise FileNotFoundError(2, "No usable temporary directory found")
     if kind == "hungry":
         held = bytearray(400_000_000)
         time.sleep(60)

@@ -179,6 +179,7 @@ def test_only_a_run_that_waits_is_worked_on(state):
         ("folder:large", "out-of-memory", "not enough memory"),
         ("folder:locked", "permission", "No permission to use /data/birds; change that"),
         ("folder:taken", "gone", "/data/birds/taken.png is gone; put it back and resume"),
+        ("folder:homeless", "gone", "No usable temporary directory found; put it back"),
         ("folder:broken", "unexpected", "unexpected went wrong (ZeroDivisionError)"),
     ],
 )

@@ -16,6 +16,7 @@ from tl_core.runs import reserve
 from tl_core.runs.documents import State, Status
 from tl_core.runs.locks import is_held, worker_lock
 from tl_core.runs.store import STATUS, STOP_REQUEST, Run, presume
+from tl_core.runs.temporary import discard_temporary_files
 
 OUT_OF_MEMORY = (
     "There was not enough memory; choose a smaller batch, input size or backbone, or end other "
@@ -84,6 +85,7 @@ def tidy(folder: Path) -> None:
     """Delete what a run that is over leaves in its folder beside its documents."""
     reserve.give_back(folder)
     remove_unfinished(folder)
+    discard_temporary_files(folder)
 
 
 def bury(run: Run, *, out_of_memory: bool = False) -> bool:

@@ -18,6 +18,7 @@ from tl_core.runs.memory import bounded
 from tl_core.runs.reporter import Reporter
 from tl_core.runs.standing import OUT_OF_MEMORY, tidy, write_status
 from tl_core.runs.store import CHECKPOINT, LOG, Run
+from tl_core.runs.temporary import temporary_files
 from tl_core.settings import settings
 
 _YIELDS = 5
@@ -69,7 +70,8 @@ def _end_for_memory(reporter: Reporter, used: int, limit: int) -> None:
 def _outcome_of(work: Work, run: Run, reporter: Reporter) -> tuple[State, str | None, str | None]:
     log = logging.getLogger(__name__)
     try:
-        work(run, reporter)
+        with temporary_files(run.folder):
+            work(run, reporter)
     except (Stopped, KeyboardInterrupt):
         return "stopped", "Stopped.", None
     except TransferLabError as error:
@@ -91,7 +93,8 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to use {error.filename}; change that and resume it.", "permission"
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
-        return f"{error.filename} is gone; put it back and resume the run.", "gone"
+        gone = f"{error.filename} is gone" if error.filename else f"{error.strerror}"
+        return f"{gone}; put it back and resume the run.", "gone"
     return (
         f"Something unexpected went wrong ({type(error).__name__}); `tl log RUN` shows what.",
         "unexpected",
