@@ -73,10 +73,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def browsing() -> Iterator[Browser]:
-    """Yield a headless Chromium."""
+def browsing(*arguments: str) -> Iterator[Browser]:
+    """Yield a headless Chromium, started with more `arguments`."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=[*_ARGUMENTS, *arguments]
+        )
         try:
             yield browser
         finally:

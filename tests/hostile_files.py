@@ -9,8 +9,10 @@ from functools import cache
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+from run_folders import write_run
 
 from tl_core.data.picture_file import MAX_BYTES
+from tl_core.runs.documents import Outcome
 
 # What a picture of one colour is answered with by the model of `colour_model`.
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -46,6 +48,16 @@ def hostile_files() -> list[Hostile]:
     files = [*_right_in_the_end(), *_metadata(), *_bombs(), *_damaged(), *_other_kinds(), *_names()]
     assert len({file.name for file in files}) == len(files) >= 60
     return files
+
+
+def colour_run() -> None:
+    """Write a run whose model answers with the colour that it is shown."""
+    run = write_run(classes=len(COLOURS), test=200)
+    path = run.folder / "outcome.json"
+    outcome = Outcome.model_validate_json(path.read_bytes())
+    data = outcome.dataset.model_copy(update={"class_names": tuple(COLOURS)})
+    path.write_text(outcome.model_copy(update={"dataset": data}).model_dump_json())
+    colour_model(run.model_path, 32)
 
 
 def colour_model(path: object, side: int) -> None:

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hostile_files import COLOURS, colour_model, hostile_files
+from hostile_files import colour_run, hostile_files
 from playwright.sync_api import Browser, Page, expect
-from run_folders import write_run
 
 from scripts.browser_app import Complaints, serving
-from tl_core.runs.documents import Outcome
 
 pytestmark = pytest.mark.browser
 
@@ -20,12 +18,7 @@ _ANSWERED = 240_000
 
 @pytest.fixture
 def address(own_folders: Path, tmp_path: Path):
-    run = write_run(classes=len(COLOURS), test=200)
-    path = run.folder / "outcome.json"
-    outcome = Outcome.model_validate_json(path.read_bytes())
-    data = outcome.dataset.model_copy(update={"class_names": tuple(COLOURS)})
-    path.write_text(outcome.model_copy(update={"dataset": data}).model_dump_json())
-    colour_model(run.model_path, 32)
+    colour_run()
     with serving(own_folders, tmp_path / "server.log") as address:
         yield address
 
