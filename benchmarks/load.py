@@ -9,7 +9,8 @@ weights in its worker process. Two times are taken of each rerun: the server's, 
 sends to the last that it gets for it, and that of the page, with all 20 pages drawn on the
 processors that serve and train, which no server's visitors do.
 
-Ends with status 1 if the server's median is a second or more, or the run does not end right.
+Ends with status 1 if the server's median is a second or more, or the run does not end right: with
+the figures of the same recipe trained alone afterwards.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from run_folders import write_run  # noqa: E402
 
 from scripts.browser_app import _ARGUMENTS, artifacts_at, chromium_path, serving  # noqa: E402
 from tl_core.runs import queue  # noqa: E402
-from tl_core.runs.store import get_run  # noqa: E402
+from tl_core.runs.store import Run, get_run  # noqa: E402
 from tl_core.training.recipe import make_recipe  # noqa: E402
 
 _SECTIONS = ("Cost", "Verdict", "Confidence", "Curves")
@@ -71,6 +72,7 @@ def broken_promises(found: dict[str, float | str]) -> list[str]:
         "the server's median was a second or more": not float(found["median"]) < _MOST_SECONDS,
         "the run had ended before the sessions did": found["training_all_the_time"] != "True",
         f"the run {found['run']}": found["run"] != "finished",
+        "the run's figures are not those of one alone": found["figures_as_alone"] != "True",
     }
     return [sentence for sentence, holds in said.items() if holds]
 
@@ -87,23 +89,19 @@ def measure(address: str, sessions: int, seconds: float) -> dict[str, float | st
             skill=3.0,
             seed=number,
         )
-    run = queue.submit(
-        make_recipe(
-            backbone="mobilenet_v2",
-            dataset="demo",
-            weights="random",
-            input_size=64,
-            limit=3000,
-            epochs=900,
-        )
+    recipe = make_recipe(
+        backbone="mobilenet_v2",
+        dataset="demo",
+        weights="random",
+        input_size=64,
+        limit=3000,
+        epochs=900,
     )
+    run = queue.submit(recipe)
     times = np.array(asyncio.run(_visit(address, sessions, seconds)))
     state = get_run(run.id).status.state
     trained_meanwhile = state == "running"
-    for _ in range(3000):
-        if not get_run(run.id).active:
-            break
-        time.sleep(0.2)
+    ended, alone = _ended(run), _ended(queue.submit(recipe))
     return {
         "sessions": sessions,
         "reruns": len(times),
@@ -111,9 +109,18 @@ def measure(address: str, sessions: int, seconds: float) -> dict[str, float | st
         "p95": float(np.percentile(times[:, 0], 95)),
         "page_median": float(np.median(times[:, 1])),
         "training_all_the_time": str(trained_meanwhile),
-        "run": get_run(run.id).status.state,
+        "run": ended.status.state,
+        "figures_as_alone": str(ended.evaluation == alone.evaluation),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def _ended(run: Run) -> Run:
+    for _ in range(3000):
+        if not get_run(run.id).active:
+            break
+        time.sleep(0.2)
+    return get_run(run.id)
 
 
 async def _visit(address: str, sessions: int, seconds: float) -> list[tuple[float, float]]:

@@ -62,7 +62,10 @@ def way_out() -> None:
         base = (st.get_option("server.baseUrlPath") or "").strip("/")
         address = f"/{base}/logout" if base else "/logout"
         st.space("stretch")
-        st.html(f'<a href="{address}" style="color: inherit; font-size: 0.875rem">Log out</a>', width="content")
+        st.html(
+            f'<a href="{address}" style="color: inherit; font-size: 0.875rem">Log out</a>',
+            width="content",
+        )
 
 
 def _ask_provider(in_force: Rules) -> None:
