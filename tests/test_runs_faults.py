@@ -1,7 +1,7 @@
 """Real workers killed with SIGKILL at seeded moments of every phase, resumed, and compared.
 
-Six kills, one in each phase; `TL_FAULT_KILLS=20 TL_FAULT_STOPS=6 pytest -s
-tests/test_runs_faults.py` does more, asks for stops too, and prints where each one struck.
+Twenty kills over all phases; `TL_FAULT_STOPS=6 pytest -s tests/test_runs_faults.py` asks for stops
+too and prints where each one struck.
 """
 
 import os
