@@ -124,7 +124,7 @@ def test_a_row_has_the_stored_figures_and_the_tables_are_scikit_learns(three):
             assert found.superclasses.low[kind][place] == pytest.approx(expected.low)
             assert found.superclasses.high[kind][place] == pytest.approx(expected.high)
         assert row.believable == believable(probabilities, labels, run.validation_predictions())
-        assert row.coverage[-1].accuracy == pytest.approx(row.top1.value)
+        assert row.coverage[-1].accuracy == row.top1
         assert [point.epoch for point in row.curve] == [1, 2]
 
 

@@ -12,6 +12,7 @@ from tl_core.evaluation.calibration import (
     with_temperature,
 )
 from tl_core.evaluation.coverage import coverage_curve
+from tl_core.evaluation.intervals import wilson
 
 
 def overconfident(images=4000, classes=10, factor=2.5, seed=0):
@@ -148,7 +149,7 @@ def test_a_perfect_validation_set_gives_a_finite_temperature():
 def test_coverage_by_hand():
     chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]])
     curve = coverage_curve(chances, [0, 1, 0, 0])
-    assert [(p.coverage, p.accuracy, p.confidence) for p in curve] == [
+    assert [(p.coverage, p.accuracy.value, p.confidence) for p in curve] == [
         (0.25, 1.0, 0.9),
         (0.5, 1.0, 0.8),
         (0.75, pytest.approx(2 / 3), 0.7),
@@ -159,7 +160,7 @@ def test_coverage_by_hand():
 def test_equal_confidences_are_not_parted():
     chances = np.array([[0.9, 0.1], [0.7, 0.3], [0.7, 0.3], [0.7, 0.3]])
     curve = coverage_curve(chances, [0, 0, 1, 1])
-    assert [(p.coverage, p.accuracy) for p in curve] == [(0.25, 1), (1, 0.5)]
+    assert [(p.coverage, p.accuracy.value) for p in curve] == [(0.25, 1), (1, 0.5)]
 
 
 def test_coverage_ends_with_every_image_and_the_plain_accuracy():
@@ -167,12 +168,13 @@ def test_coverage_ends_with_every_image_and_the_plain_accuracy():
     curve = coverage_curve(chances, labels)
     assert 90 < len(curve) <= 100
     assert curve[-1].coverage == 1
-    assert curve[-1].accuracy == (chances.argmax(axis=1) == labels).mean()
+    assert curve[-1].accuracy == wilson(int((chances.argmax(axis=1) == labels).sum()), 4000)
+    assert curve[-1].accuracy.value == (chances.argmax(axis=1) == labels).mean()
     half = min(curve, key=lambda p: abs(p.coverage - 0.5))
     surest = np.argsort(-chances.max(axis=1))[: round(half.coverage * 4000)]
-    assert half.accuracy == pytest.approx((chances.argmax(1) == labels)[surest].mean())
+    assert half.accuracy.value == pytest.approx((chances.argmax(1) == labels)[surest].mean())
     (only,) = coverage_curve([[0.4, 0.6]], [1])
-    assert (only.coverage, only.accuracy) == (1, 1)
+    assert (only.coverage, only.accuracy.value) == (1, 1)
 
 
 @pytest.mark.parametrize("function", [calibration, fit_temperature, coverage_curve])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.evaluation.calibration import calibration
@@ -144,9 +145,16 @@ def test_reliability_shows_each_bin_and_the_scaled_one_dotted():
 
 def test_coverage_is_drawn_as_it_was_computed():
     curve = coverage_curve(CHANCES, LABELS)
-    (line,) = coverage_curves([Coverage("r", "vgg16", curve)]).data
+    band, line = coverage_curves([Coverage("r", "vgg16", curve)]).data
     assert line.x == (0.25, 0.5, 0.75, 1)
     assert line.y == pytest.approx((1, 0.5, 2 / 3, 0.75))
+    bounds = [
+        proportion_confint(k, n, method="wilson") for k, n in ((1, 1), (1, 2), (2, 3), (3, 4))
+    ]
+    assert band.x == (*line.x, *reversed(line.x))
+    expected = [high for _, high in bounds] + [low for low, _ in reversed(bounds)]
+    assert band.y == pytest.approx(expected)
+    assert "75.0 % (30.1 % to 95.4 %) right on 100.0 %" in line.text[-1]
 
 
 def test_seeds_are_dots_with_their_mean_and_spread():

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tl_core.evaluation.document import Document
+from tl_core.evaluation.document import Document, Proportion
+from tl_core.evaluation.intervals import wilson
 from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 
 
@@ -14,7 +15,7 @@ class CoveragePoint(Document):
     """
 
     coverage: float
-    accuracy: float
+    accuracy: Proportion
     confidence: float
 
 
@@ -43,7 +44,7 @@ def coverage_curve(
     return tuple(
         CoveragePoint(
             coverage=(last + 1) / len(falling),
-            accuracy=float(right_so_far[last] / (last + 1)),
+            accuracy=wilson(int(right_so_far[last]), last + 1),
             confidence=float(falling[last]),
         )
         for last in chosen.tolist()

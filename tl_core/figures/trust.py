@@ -66,17 +66,19 @@ def coverage_curves(runs: Sequence[Coverage], *, dark: bool = False) -> go.Figur
     """Return accuracy on the pictures a run answers when it hands its unsure ones to a person."""
     figure = blank(
         "Accuracy if a person gets the unsure ones",
-        note="the run answers its surest pictures, from left to all",
+        note="its surest answers from the left · band: 95 % interval",
         x="share of pictures the run answers itself",
         y="accuracy on those",
         height=370 + 20 * len(runs),
         dark=dark,
     )
     for run, style in zip(runs, styles([run.backbone for run in runs], dark), strict=True):
+        _draw_interval(figure, run, style)
         figure.add_scatter(
             x=[point.coverage for point in run.curve],
-            y=[point.accuracy for point in run.curve],
+            y=[point.accuracy.value for point in run.curve],
             name=plain(run.label),
+            legendgroup=run.label,
             mode="lines+markers",
             line={"color": style.colour, "width": 2.5},
             marker={
@@ -86,17 +88,39 @@ def coverage_curves(runs: Sequence[Coverage], *, dark: bool = False) -> go.Figur
                 "maxdisplayed": 10,
             },
             text=[
-                f"<b>{plain(run.label)}</b><br>{percent(point.accuracy)} right on "
+                f"<b>{plain(run.label)}</b><br>{percent(point.accuracy.value)} "
+                f"({percent(point.accuracy.low)} to {percent(point.accuracy.high)}) right on "
                 f"{percent(point.coverage)} of the pictures<br>"
                 f"confidence at least {percent(point.confidence)}"
                 for point in run.curve
             ],
             hovertemplate="%{text}<extra></extra>",
         )
+    # The first few answers' intervals are wide, and would press everything else together.
+    seen = [point.accuracy.value for run in runs for point in run.curve]
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%")
-    figure.update_yaxes(tickformat=".1~%")
+    figure.update_yaxes(range=[max(min(seen, default=0) - 0.05, 0), 1.02], tickformat=".1~%")
     figure.update_layout(showlegend=True)
     return figure
+
+
+def _draw_interval(figure: go.Figure, run: Coverage, style: Style) -> None:
+    there = [point.coverage for point in run.curve]
+    figure.add_scatter(
+        x=[*there, *reversed(there)],
+        y=[
+            *(point.accuracy.high for point in run.curve),
+            *(point.accuracy.low for point in reversed(run.curve)),
+        ],
+        legendgroup=run.label,
+        showlegend=False,
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=style.colour,
+        opacity=0.15,
+        hoverinfo="skip",
+    )
 
 
 def _draw_bins(
