@@ -6,6 +6,7 @@ import json
 import pytest
 from app_pages import calm, charts, open_page, seen, tables, texts
 from run_folders import write_run
+from sklearn.metrics import cohen_kappa_score, top_k_accuracy_score
 from streamlit.testing.v1 import AppTest
 
 from tl_core.compare import compare
@@ -15,6 +16,7 @@ from tl_core.runs.store import get_run
 
 BEST = "20261122-0741-vgg16-frozen-aaaa"
 OTHER = "20261122-0742-mobilenet_v2-frozen-bbbb"
+_CALIBRATION = {"ECE": "ece", "Adaptive ECE": "adaptive_ece", "Brier": "brier", "Loss": "loss"}
 SECTIONS = ("Verdict", "Cost", "Curves", "Failures", "Confidence", "Together", "Report")
 
 
@@ -104,17 +106,39 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
 
 def test_calibration_is_shown_before_and_after(runs: None) -> None:
     page = _open("Confidence")
-    row = tables(page)[0][0]
-    stored = compare([get_run(BEST), get_run(OTHER)]).runs[0].believable
-    assert row["ECE"] == f"{stored.before.ece:.3f}"
-    assert row["ECE, scaled"] == f"{stored.after.ece:.3f}"
-    assert len(charts(page)) == 2
+    runs = compare([get_run(BEST), get_run(OTHER)]).runs
+    for row, run in zip(tables(page)[0], runs, strict=True):
+        expected = {"Run": run.title, "Temperature": f"{run.believable.temperature:.3f}"}
+        for name, figure in _CALIBRATION.items():
+            expected[name] = f"{getattr(run.believable.before, figure):.3f}"
+            expected[f"{name}, scaled"] = f"{getattr(run.believable.after, figure):.3f}"
+        assert row == expected
+    reliability, coverage = (sent["light"]["data"] for sent in charts(page))
+    drawn = [line["y"] for line in reliability[1:]]
+    assert drawn == [
+        [each.accuracy.value for each in found.bins]
+        for run in runs
+        for found in (run.believable.before, run.believable.after)
+    ]
+    assert [line["y"] for line in coverage[1::2]] == [
+        [point.accuracy.value for point in run.coverage] for run in runs
+    ]
 
 
 def test_averaging_needs_two_runs(runs: None) -> None:
-    together = compare([get_run(BEST), get_run(OTHER)]).together
+    (one, labels), (other, _) = (get_run(name).predictions() for name in (BEST, OTHER))
     page = _open("Together")
-    assert page.metric[0].value == f"{100 * together.top1.value:.1f} %"
+    right = [answers.argmax(1) == labels for answers in (one, other, (one + other) / 2)]
+    best_of_one = max(right[0].mean(), right[1].mean())
+    assert {metric.label: metric.value for metric in page.metric} == {
+        "Average, top-1": f"{100 * right[2].mean():.1f} %",
+        "Gain over the best": f"{100 * (right[2].mean() - best_of_one):+.1f} points",
+        "Average, top-5": f"{100 * top_k_accuracy_score(labels, one + other, k=5):.1f} %",
+        "At least one is right": f"{100 * (right[0] | right[1]).mean():.1f} %",
+    }
+    (row,) = page.dataframe[0].value.to_dict("records")
+    assert row["Same answer"] == pytest.approx((one.argmax(1) == other.argmax(1)).mean())
+    assert row["Kappa"] == pytest.approx(cohen_kappa_score(one.argmax(1), other.argmax(1)))
     alone = _open("Together", runs=BEST)
     assert "Choose a second run" in texts(alone)
 

@@ -78,7 +78,7 @@ def coverage_curves(runs: Sequence[Coverage], *, dark: bool = False) -> go.Figur
             x=[point.coverage for point in run.curve],
             y=[point.accuracy.value for point in run.curve],
             name=plain(run.label),
-            legendgroup=run.label,
+            legendgroup=plain(run.label),
             mode="lines+markers",
             line={"color": style.colour, "width": 2.5},
             marker={
@@ -112,7 +112,7 @@ def _draw_interval(figure: go.Figure, run: Coverage, style: Style) -> None:
             *(point.accuracy.high for point in run.curve),
             *(point.accuracy.low for point in reversed(run.curve)),
         ],
-        legendgroup=run.label,
+        legendgroup=plain(run.label),
         showlegend=False,
         mode="lines",
         line={"width": 0},
