@@ -1,6 +1,6 @@
 """How long a list of many stored runs takes.
 
-    python benchmarks/history.py [--runs 1000]
+    python benchmarks/history.py [--runs 1000] [--page]
 
 Copies a recorded run, of 100 classes, as often and prints, for a process that has read none of them
 and for one that has, the seconds until the list of runs and every row of a table of them are there;

@@ -26,6 +26,9 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A camera that shows green, and is never asked for.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 
 
@@ -73,12 +76,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def browsing(*arguments: str) -> Iterator[Browser]:
-    """Yield a headless Chromium, started with more `arguments`."""
+def browsing() -> Iterator[Browser]:
+    """Yield a headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=[*_ARGUMENTS, *arguments]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(_ARGUMENTS))
         try:
             yield browser
         finally:

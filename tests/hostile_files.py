@@ -13,6 +13,7 @@ from run_folders import write_run
 
 from tl_core.data.picture_file import MAX_BYTES
 from tl_core.runs.documents import Outcome
+from tl_core.runs.store import Run
 
 # What a picture of one colour is answered with by the model of `colour_model`.
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -50,7 +51,7 @@ def hostile_files() -> list[Hostile]:
     return files
 
 
-def colour_run() -> None:
+def colour_run() -> Run:
     """Write a run whose model answers with the colour that it is shown."""
     run = write_run(classes=len(COLOURS), test=200)
     path = run.folder / "outcome.json"
@@ -58,6 +59,7 @@ def colour_run() -> None:
     data = outcome.dataset.model_copy(update={"class_names": tuple(COLOURS)})
     path.write_text(outcome.model_copy(update={"dataset": data}).model_dump_json())
     colour_model(run.model_path, 32)
+    return run
 
 
 def colour_model(path: object, side: int) -> None:

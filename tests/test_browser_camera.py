@@ -4,21 +4,19 @@ from pathlib import Path
 
 import pytest
 from hostile_files import colour_run
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from scripts.browser_app import Complaints, browsing, serving
+from scripts.browser_app import Complaints, serving
 
 pytestmark = pytest.mark.browser
 
-_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-
 
 def test_the_camera_s_picture_is_answered_and_the_first_answer_shows_what_it_waits_for(
-    own_folders: Path, tmp_path: Path
+    browser: Browser, own_folders: Path, tmp_path: Path
 ) -> None:
     colour_run()
     complaints = Complaints()
-    with serving(own_folders, tmp_path / "log") as address, browsing(*_CAMERA) as browser:
+    with serving(own_folders, tmp_path / "log") as address:
         page = complaints.listen(browser.new_page())
         page.set_default_timeout(60_000)
         page.goto(f"{address}/Predict")
@@ -30,5 +28,5 @@ def test_the_camera_s_picture_is_answered_and_the_first_answer_shows_what_it_wai
         expect(page.locator(".tl-chart .barlayer .point").first).to_be_visible(timeout=60_000)
         expect(loading).to_have_count(0)
         expect(page.get_by_role("figure", name="answers green, calibrated")).to_be_visible()
-        browser.contexts[0].close()
+        page.close()
     assert not complaints

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_pages import ROOT, calm, charts, open_page, texts
-from hostile_files import COLOURS, Hostile, colour_model, hostile_files
-from run_folders import write_run
+from hostile_files import COLOURS, Hostile, colour_run, hostile_files
 
 from pages.parts.words import plain
 from tl_core.data import open_dataset
@@ -19,7 +18,6 @@ from tl_core.data.folder_scan import ENDINGS
 from tl_core.data.images import check_image, read_image
 from tl_core.door.uploads import MOST_FILES
 from tl_core.errors import UnreadableImage
-from tl_core.runs.documents import Outcome
 from tl_core.runs.store import Run
 
 _MOST_MEMORY = 1.5e9
@@ -29,13 +27,7 @@ _SIDE = 32
 @pytest.fixture
 def run() -> Run:
     """A finished run whose model names the colour of a picture."""
-    run = write_run(classes=len(COLOURS), test=200)
-    path = run.folder / "outcome.json"
-    outcome = Outcome.model_validate_json(path.read_bytes())
-    data = outcome.dataset.model_copy(update={"class_names": tuple(COLOURS)})
-    path.write_text(outcome.model_copy(update={"dataset": data}).model_dump_json())
-    colour_model(run.model_path, _SIDE)
-    return run
+    return colour_run()
 
 
 def _colour(pixels: np.ndarray) -> str:
