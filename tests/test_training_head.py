@@ -122,6 +122,23 @@ def test_a_head_learns_and_reports(choices: dict) -> None:
     assert quality(again, validation)[1] == fitted.val_accuracy
 
 
+def test_steps_and_answers_are_traced_once_whatever_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tl_core.training import loop as module
+
+    traced = []
+    call = module._call
+
+    def counting(model: object, inputs: object, training: bool) -> object:
+        traced.append(training)
+        return call(model, inputs, training)
+
+    monkeypatch.setattr(module, "_call", counting)
+    trained({"epochs": 2, "batch_size": 64})
+    assert sorted(traced) == [False, True]
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     first, second, other = (
         trained({"epochs": 2, "batch_size": 64}, seed=seed)[4].epochs for seed in (3, 3, 4)

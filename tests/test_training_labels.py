@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
+from time import sleep
 
 import numpy as np
 import pytest
@@ -15,10 +16,15 @@ from tl_core.backbones.table import backbone
 from tl_core.backbones.weights import find_weights
 from tl_core.cli.commands import app
 from tl_core.data import open_dataset
+from tl_core.errors import Stopped
 from tl_core.features.extract import extract
 from tl_core.figures.labels import LabelCurve, label_curves
 from tl_core.progress import Progress
+from tl_core.training import label_study as study
+from tl_core.training.batches import Examples
+from tl_core.training.head import build_head
 from tl_core.training.label_study import first_of_each_class, label_study
+from tl_core.training.loop import Loop
 from tl_core.training.presets import preset_choices
 from tl_core.training.recipe import make_recipe
 
@@ -77,6 +83,63 @@ def test_few_labels_serve_as_well_as_in_logistic_regression() -> None:
     known.fit(features(data.train), data.labels[data.train])
     reference = known.score(features(data.test), data.labels[data.test])
     assert np.mean(point.accuracies) > reference - 0.03
+
+
+class Stopping(Progress):
+    def begin(self, phase: str, total: int, unit: str) -> None:
+        self.phase = phase
+
+    def advance(self, done: int, **_: float) -> None:
+        if self.phase == "head":
+            raise Stopped("A stop was asked for.")
+
+
+def small(head: str = "linear") -> tuple:
+    recipe = make_recipe(
+        backbone="mobilenet_v2",
+        weights="random",
+        input_size=32,
+        head=head,
+        dropout=0.2,
+        dataset="demo",
+    )
+    whole = open_dataset("demo")
+    few = first_of_each_class(whole.labels, whole.train, 6, 0)
+    return recipe, replace(whole, train=few, test=whole.test[:200])
+
+
+def test_heads_trained_beside_each_other_are_those_trained_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, data = small(head="mlp")
+    monkeypatch.setattr(study, "_STEPS", 60)
+
+    def slowly(*choices: object, **named: object) -> object:
+        sleep(0.05)
+        return build_head(*choices, **named)
+
+    # Another head's seed would have the time to come between this one's and its first weights.
+    monkeypatch.setattr(study, "build_head", slowly)
+    beside = label_study(recipe, data, Progress(), counts=(1, 4), seeds=3)
+    monkeypatch.setattr(study, "_AT_ONCE", 1)
+    assert label_study(recipe, data, Progress(), counts=(1, 4), seeds=3) == beside
+    assert len({accuracy for point in beside for accuracy in point.accuracies}) > 2
+
+
+def test_a_stop_leaves_the_other_heads_untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, data = small()
+    finished = []
+    answers = Loop.probabilities
+
+    def counting(self: Loop, examples: Examples, view: int = 0) -> np.ndarray:
+        finished.append(1)
+        return answers(self, examples, view)
+
+    monkeypatch.setattr(Loop, "probabilities", counting)
+    with pytest.raises(Stopped):
+        label_study(recipe, data, Stopping(), counts=(4,), seeds=12)
+    # Those that were all but trained by then may end.
+    assert 1 <= len(finished) <= 4
 
 
 @pytest.mark.real

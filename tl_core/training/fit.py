@@ -76,7 +76,7 @@ def fit(
         done = 0
         for chunk in training_chunks(training, batch_size, np.random.default_rng([seed, epoch])):
             chunk_started = time.monotonic()
-            sums = loop.train(chunk)
+            sums, rate = loop.train(chunk)
             count = len(chunk.labels)
             figures += sums
             done += count
@@ -88,7 +88,7 @@ def fit(
                 loss=float(loss),
                 accuracy=float(accuracy),
                 top5=float(top5),
-                learning_rate=loop.learning_rate,
+                learning_rate=rate,
                 images_per_second=count * batch / (time.monotonic() - chunk_started),
             )
         seconds = time.monotonic() - started

@@ -1,6 +1,8 @@
 """How accuracy grows with the number of labelled images: the same head on fewer and fewer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,10 @@ COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
 # Fewer cost accuracy where labels are few, more cost minutes where they are many.
 _STEPS = 300
 
+# A small head leaves a processor idle most of the time, and to make one takes as long as to train
+# it.
+_AT_ONCE = 2
+
 
 def label_study(
     recipe: Recipe,
@@ -42,8 +48,6 @@ def label_study(
         TransferLabError: weights are missing or damaged.
         Stopped: `progress` asked for it.
     """
-    import keras
-
     recipe = recipe.model_copy(update={"fine_tune_blocks": 0, "fine_tune_epochs": 0})
     row = backbone(recipe.backbone)
     weights = find_weights(row, recipe.weights, recipe.size, progress, seed=recipe.seed)
@@ -56,17 +60,29 @@ def label_study(
     largest = int(np.bincount(dataset.labels[dataset.train]).min())
     usable = [count for count in counts if count <= largest]
     progress.begin("head", len(usable) * seeds, "heads")
-    points = []
-    for number, count in enumerate(usable):
-        accuracies = []
-        for seed in range(seeds):
-            keras.utils.set_random_seed(seed)
-            chosen = first_of_each_class(labelled.labels, rows, count, seed)
-            part = replace(labelled, rows=labelled.rows[:, chosen], labels=labelled.labels[chosen])
-            accuracies.append(_accuracy(recipe, part, test, len(dataset.class_names), seed))
-            progress.advance(number * seeds + seed + 1)
-        points.append(LabelPoint(per_class=count, accuracies=tuple(accuracies)))
-    return tuple(points)
+    heads = _Heads(recipe, test, len(dataset.class_names))
+
+    def accuracy(count: int, seed: int) -> float:
+        chosen = first_of_each_class(labelled.labels, rows, count, seed)
+        part = replace(labelled, rows=labelled.rows[:, chosen], labels=labelled.labels[chosen])
+        return heads.accuracy(part, seed)
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        coming = [
+            threads.submit(accuracy, count, seed) for count in usable for seed in range(seeds)
+        ]
+        found = []
+        try:
+            for one in coming:
+                found.append(one.result())
+                progress.advance(len(found))
+        finally:
+            heads.given_up.set()
+            threads.shutdown(cancel_futures=True)
+    return tuple(
+        LabelPoint(per_class=count, accuracies=tuple(accuracies))
+        for count, accuracies in zip(usable, np.reshape(found, (-1, seeds)).tolist(), strict=True)
+    )
 
 
 def first_of_each_class(
@@ -81,19 +97,40 @@ def first_of_each_class(
     return np.sort(by_class[rank < count])
 
 
-def _accuracy(recipe: Recipe, part: Examples, test: Examples, classes: int, seed: int) -> float:
-    mean, variance = feature_statistics(part.views[0][0], part.rows[0])
-    policy = head_policy(recipe)
-    head = build_head(recipe, classes, mean, variance, policy=policy, training=True)
-    batch = recipe.head_batch(len(part))
-    optimizer = make_optimizer(
-        recipe, peak=recipe.head_rate(len(part)), decay=recipe.weight_decay, steps=_STEPS
-    )
-    loop = Loop(head, optimizer, recipe.label_smoothing, classes)
-    rng = np.random.default_rng(seed)
-    taken = 0
-    while taken < _STEPS:
-        for chunk in training_chunks(part, batch, rng):
-            loop.train(chunk)
-            taken += len(chunk.labels)
-    return float((loop.probabilities(test).argmax(1) == test.labels).mean())
+class _Heads:
+    """Trains heads of one recipe, each on some labelled images, from several threads at once."""
+
+    def __init__(self, recipe: Recipe, test: Examples, classes: int) -> None:
+        self.recipe = recipe
+        self.test = test
+        self.classes = classes
+        self.given_up = Event()
+        self._making = Lock()
+
+    def accuracy(self, part: Examples, seed: int) -> float:
+        """Return test top-1 (0..1) of a head trained on `part`; no number once given up."""
+        batch = self.recipe.head_batch(len(part))
+        loop = self._made(part, seed)
+        rng = np.random.default_rng(seed)
+        taken = 0
+        while taken < _STEPS:
+            for chunk in training_chunks(part, batch, rng):
+                if self.given_up.is_set():
+                    return float("nan")
+                loop.train(chunk)
+                taken += len(chunk.labels)
+        return float((loop.probabilities(self.test).argmax(1) == self.test.labels).mean())
+
+    def _made(self, part: Examples, seed: int) -> Loop:
+        import keras
+
+        recipe = self.recipe
+        mean, variance = feature_statistics(part.views[0][0], part.rows[0])
+        # The seed that first weights are drawn with is the whole process'.
+        with self._making:
+            keras.utils.set_random_seed(seed)
+            policy = head_policy(recipe)
+            head = build_head(recipe, self.classes, mean, variance, policy=policy, training=True)
+            rate = recipe.head_rate(len(part))
+            optimizer = make_optimizer(recipe, peak=rate, decay=recipe.weight_decay, steps=_STEPS)
+            return Loop(head, optimizer, recipe.label_smoothing, self.classes)

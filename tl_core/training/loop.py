@@ -64,16 +64,20 @@ class Loop:
             )
 
         def steps(inputs: Any, labels: Any) -> Any:
+            # Asked for here: outside a compiled step a schedule takes as long as a step does.
+            rate = tf.cast(optimizer.learning_rate, tf.float32)
             figures = tf.zeros(3)
             for number in tf.range(tf.shape(labels)[0]):
                 figures += step(tuple(part[number] for part in inputs), labels[number])
-            return figures
+            return figures, rate
 
         def answer(inputs: Any) -> Any:
             return tf.nn.softmax(tf.cast(_call(model, inputs, training=False), tf.float32))
 
-        self._steps = tf.function(steps, reduce_retracing=True)
-        self._answer = tf.function(answer, reduce_retracing=True)
+        # The last call of an epoch takes fewer steps, the last answer fewer rows: traced once for
+        # any number of them.
+        self._steps = _traced_once(steps)
+        self._answer = _traced_once(answer)
         self._constant = tf.constant
 
     @property
@@ -106,12 +110,15 @@ class Loop:
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self._optimizer.variables]
 
-    def train(self, chunk: Chunk) -> NDArray[np.float64]:
-        """Take the chunk's steps; return their summed loss, top-1 and top-5 shares (3)."""
-        figures = self._steps(
+    def train(self, chunk: Chunk) -> tuple[NDArray[np.float64], float]:
+        """Take the chunk's steps.
+
+        Returns their summed loss, top-1 and top-5 shares (3), and the learning rate of the first.
+        """
+        figures, rate = self._steps(
             tuple(self._constant(part) for part in chunk.inputs), self._constant(chunk.labels)
         )
-        return np.asarray(figures, dtype=np.float64)
+        return np.asarray(figures, dtype=np.float64), float(rate)
 
     def probabilities(self, examples: Examples, view: int = 0) -> NDArray[np.float32]:
         """Return the model's probabilities len(examples)×classes for one view, no training."""
@@ -122,6 +129,23 @@ class Loop:
             inputs = examples.gather(positions, view)
             parts.append(self._answer(tuple(self._constant(p) for p in inputs)).numpy())
         return np.concatenate(parts)
+
+
+def _traced_once(function: Any) -> Any:
+    """Return `function` compiled at its first call, for any length of its arguments' first axis."""
+    import tensorflow as tf
+
+    compiled: list[Any] = []
+
+    def call(*arguments: Any) -> Any:
+        if not compiled:
+            signature = tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), arguments
+            )
+            compiled.append(tf.function(function, input_signature=signature))
+        return compiled[0](*arguments)
+
+    return call
 
 
 def _call(model: "keras.Model", inputs: Any, training: bool) -> Any:
