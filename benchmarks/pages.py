@@ -8,6 +8,7 @@ its first figure, if it has one, is drawn; a widget has answered when the script
 Each is done twice before it is timed, so the server is warm; medians and 95th percentiles. Half a
 second lies between an answer and the next click, so that no figure of the last one is still drawn.
 Taking a run away is the exception: no two of these comparisons were made before.
+The last line of Compare is of two recorded runs, whose test pictures are shown where CIFAR-100 is.
 Beside the time stands the processor time of server and browser together, which is the same on a
 machine that others use too. Run it in a checkout that nobody edits meanwhile.
 """
@@ -34,6 +35,7 @@ from run_folders import write_run  # noqa: E402
 
 from scripts.browser_app import artifacts_at, browsing, serving  # noqa: E402
 from tl_core.backbones import BACKBONES  # noqa: E402
+from tl_core.runs.recorded import recorded_runs  # noqa: E402
 
 PAGES = {
     "Home": ("/", None),
@@ -173,6 +175,12 @@ def _widgets(page: Page, address: str, repeats: int) -> dict[str, Timed]:
     found["Compare: other test pictures"] = _timed(kinds, repeats)
     page.get_by_role("tab", name="Cost", exact=True).click()
     found["Compare: a run taken away"] = _timed(take_a_run_away, repeats=4, warm=0)
+    recorded = "&".join(f"runs={run.id}" for run in recorded_runs()[:2])
+    page.goto(f"{address}/Compare?tab=Cost&{recorded}")
+    page.locator(".tl-chart .scatterlayer").first.wait_for()
+    real = _timed(open_failures, repeats)
+    pictures = page.locator("[data-testid=stImage] img").count()
+    found[f"Compare: Failures, {pictures} pictures"] = real
     page.goto(f"{address}/Train?view=New+run")
     page.get_by_role("checkbox", name="VGG16", exact=True).wait_for()
     found["Train: another preset"] = _timed(click("Quick look", "Fine-tuned", "radio"), repeats)

@@ -3,12 +3,14 @@
 import html
 import json
 
+import numpy as np
 import pytest
 from app_pages import calm, charts, open_page, seen, tables, texts
 from run_folders import write_run
 from sklearn.metrics import cohen_kappa_score, top_k_accuracy_score
 from streamlit.testing.v1 import AppTest
 
+from pages.parts import words
 from tl_core.compare import compare
 from tl_core.report import model_card
 from tl_core.runs import about
@@ -100,8 +102,22 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
         shown = [text.value for text in calm(page).markdown if "test picture" in text.value]
         assert len(shown) == min(12, len(exhibits))
         assert f"test picture {exhibits[0].position}]" in shown[0]
+        for number, answer in enumerate(exhibits[0].answers, start=1):
+            named = comparison.data.class_names[answer.answer]
+            assert f"{number} {named} {words.percent(answer.confidence)}" in seen(shown[0])
         legend = next(text.value for text in page.markdown if " 1 " in text.value)
         assert [run.title in seen(legend) for run in comparison.runs] == [True, True]
+
+
+def test_pictures_in_a_row_are_whole_with_nothing_between() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), np.uint8)
+    row = words.in_a_row(list(pictures), 2)
+    assert row.shape == (4, 3 * 5 + 2 * 2, 4)
+    assert (row[:, [5, 6, 12, 13], 3] == 0).all()
+    for number, picture in enumerate(pictures):
+        place = row[:, 7 * number : 7 * number + 5]
+        assert (place[..., 3] == 255).all()
+        assert (place[..., :3] == picture).all()
 
 
 def test_calibration_is_shown_before_and_after(runs: None) -> None:

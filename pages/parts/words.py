@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -154,3 +155,13 @@ def enlarged(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """
     height, width, _ = picture.shape
     return picture.repeat(max(1, -(-side // height)), 0).repeat(max(1, -(-side // width)), 1)
+
+
+def in_a_row(pictures: Sequence[NDArray[np.uint8]], gap: int) -> NDArray[np.uint8]:
+    """Return uint8 H×W×3 pictures as one H×…×4, `gap` transparent columns between two."""
+    between = np.zeros((len(pictures[0]), gap, 4), np.uint8)
+    opaque = [
+        np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]) for picture in pictures
+    ]
+    parts = [part for picture in opaque for part in (between, picture)]
+    return np.concatenate(parts[1:], axis=1)

@@ -138,9 +138,11 @@ def _confused_pairs(comparison: Comparison, row: ComparedRun, pictures: TestSet 
         for pair in row.most_confused[:_PAIRS]:
             with grid.container(border=True, height="stretch", gap="xsmall"):
                 label, answer = words.plain(names[pair.label]), words.plain(names[pair.answer])
-                st.markdown(f"**{label}** called **{answer}**")
                 many = "1 picture" if pair.count == 1 else f"{pair.count:,} pictures"
-                st.caption(f"{many}, {words.percent(pair.share)} of the class")
+                st.markdown(
+                    f"**{label}** called **{answer}**  \n"
+                    f":small[:gray[{many}, {words.percent(pair.share)} of the class]]"
+                )
                 if isinstance(pictures, TestSet):
                     gallery.thumbnails(pictures, pair.positions)
     if isinstance(pictures, str):

@@ -13,6 +13,8 @@ from tl_core.evaluation.mistakes import Exhibit
 
 _SHOWN = 12
 _SIDE = 112
+# Of the pictures in a row and between them, in pixels.
+_SMALL, _GAP = 64, 8
 _HARDEST, _ALONE, _MISTAKES = "Hardest", "Only one is right", "Confident mistakes"
 _MEANING = {
     _HARDEST: "The pictures whose right class got the least probability from all runs together.",
@@ -58,12 +60,14 @@ def draw(comparison: Comparison, pictures: TestSet | str) -> None:
 
 
 def thumbnails(pictures: TestSet, positions: Sequence[int]) -> None:
-    """Draw test pictures in a row."""
-    with st.container(horizontal=True, gap="xsmall"):
-        for position, picture in zip(
-            positions, pictures.pictures(np.array(positions, np.int64)), strict=True
-        ):
-            st.image(words.enlarged(picture, 64), width=64, alt=_alt(pictures, position))
+    """Draw test pictures of one class in a row, as one picture: many are slow to draw."""
+    shown = [words.enlarged(picture, _SMALL) for picture in pictures.pictures(positions)]
+    numbers = ", ".join(str(position) for position in positions)
+    st.image(
+        words.in_a_row(shown, _GAP),
+        width=len(shown) * (_SMALL + _GAP) - _GAP,
+        alt=f"Test pictures {numbers}: {pictures.label(positions[0])}",
+    )
 
 
 def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> None:
@@ -72,16 +76,18 @@ def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> 
         (picture,) = pictures.pictures(np.array([exhibit.position]))
         alt = _alt(pictures, exhibit.position)
         st.image(words.enlarged(picture, _SIDE), width=_SIDE, alt=alt)
-    st.markdown(
+    lines = [
         f"**{words.plain(names[exhibit.label])}** :gray[:small[test picture {exhibit.position}]]"
-    )
+    ]
     numbered = enumerate(zip(comparison.runs, exhibit.answers, strict=True), start=1)
     for number, (row, answer) in numbered:
         tick = ":green[:material/check:]" if answer.answer == exhibit.label else ""
-        st.markdown(
+        lines.append(
             f":small[{words.dot(row.backbone)} {number} {words.plain(names[answer.answer])} "
             f"{words.percent(answer.confidence)} {tick}]"
         )
+    # One text with line breaks: a dozen cards of an element for each line are slow to draw.
+    st.markdown("  \n".join(lines))
 
 
 def _alt(pictures: TestSet, position: int) -> str:
