@@ -8,7 +8,8 @@ its first figure, if it has one, is drawn; a widget has answered when the script
 Each is done twice before it is timed, so the server is warm; medians and 95th percentiles. Half a
 second lies between an answer and the next click, so that no figure of the last one is still drawn.
 Taking a run away is the exception: no two of these comparisons were made before.
-The last line of Compare is of two recorded runs, whose test pictures are shown where CIFAR-100 is.
+The last two lines of Compare are of two recorded runs, whose test pictures are shown where
+CIFAR-100 is here.
 Beside the time stands the processor time of server and browser together, which is the same on a
 machine that others use too. Run it in a checkout that nobody edits meanwhile.
 """
@@ -171,16 +172,20 @@ def _widgets(page: Page, address: str, repeats: int) -> dict[str, Timed]:
     found = {"Compare: another cost": _timed(click("Parameters", "Training", "radio"), repeats)}
     found["Compare: another section"] = _timed(click("Confidence", "Cost", "tab"), repeats)
     found["Compare: Failures opened"] = _timed(open_failures, repeats)
+    parts = click("Confusions", "Classes", "radio")
+    found["Compare: another part of it"] = _timed(parts, repeats)
+    page.get_by_role("radio", name="Pictures", exact=True).click()
     kinds = click("Confident mistakes", "Hardest", "radio")
     found["Compare: other test pictures"] = _timed(kinds, repeats)
     page.get_by_role("tab", name="Cost", exact=True).click()
     found["Compare: a run taken away"] = _timed(take_a_run_away, repeats=4, warm=0)
     recorded = "&".join(f"runs={run.id}" for run in recorded_runs()[:2])
-    page.goto(f"{address}/Compare?tab=Cost&{recorded}")
-    page.locator(".tl-chart .scatterlayer").first.wait_for()
-    real = _timed(open_failures, repeats)
-    pictures = page.locator("[data-testid=stImage] img").count()
-    found[f"Compare: Failures, {pictures} pictures"] = real
+    for part in ("Confusions", "Pictures"):
+        page.goto(f"{address}/Compare?tab=Cost&part={part}&{recorded}")
+        page.locator(".tl-chart .scatterlayer").first.wait_for()
+        real = _timed(open_failures, repeats)
+        pictures = page.locator("[data-testid=stImage] img").count()
+        found[f"Failures: {part}, {pictures} images"] = real
     page.goto(f"{address}/Train?view=New+run")
     page.get_by_role("checkbox", name="VGG16", exact=True).wait_for()
     found["Train: another preset"] = _timed(click("Quick look", "Fine-tuned", "radio"), repeats)

@@ -23,6 +23,7 @@ SECTIONS = {
 _CHOSEN = (
     "cost",
     "along",
+    "part",
     "confusions_of",
     "truth",
     "answer",

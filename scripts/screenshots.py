@@ -30,10 +30,13 @@ _SECTIONS = {
     "Cost": ".tl-chart .scatterlayer",
     "Curves": ".tl-chart .scatterlayer",
     "Failures": "[data-testid=stDataFrame]",
+    "Confusions": "[data-testid=stImage]",
+    "Pictures": "[data-testid=stImage]",
     "Confidence": ".tl-chart .scatterlayer",
     "Together": "[data-testid=stMetric]",
     "Report": "[data-testid=stDownloadButton]",
 }
+_PARTS_OF_FAILURES = ("Confusions", "Pictures")
 _NETWORKS = ("MobileNetV2", "ResNet50", "VGG16")
 _FIELDS = {"Limit": "3000", "Input size": "32", "Epochs": "40", "Learning rate": "0.003"}
 _CURVES_DRAWN = "document.querySelector('.tl-chart')?.data?.some(trace => trace.y.length > 2)"
@@ -99,7 +102,8 @@ def _shoot_pages(page: Page, address: str, out: Path, suffix: str) -> None:
     _save(page, out / f"compare-{suffix}.png")
     if page.viewport_size["width"] > _NARROW:
         for section in _SECTIONS:
-            page.get_by_role("tab", name=section).click()
+            role = "radio" if section in _PARTS_OF_FAILURES else "tab"
+            page.get_by_role(role, name=section, exact=True).click()
             page.locator(_SECTIONS[section]).first.wait_for()
             _save(page, out / f"compare-{section.lower()}-{suffix}.png")
     page.goto(f"{address}/Predict?from=Test+set")

@@ -66,7 +66,7 @@ def test_what_was_expected_stands_beside_what_it_took(runs: None) -> None:
 
 
 def test_a_pair_of_superclasses_opens_into_its_classes(runs: None) -> None:
-    page = _open("Failures", truth="kind 0", answer="kind 1")
+    page = _open("Failures", part="Confusions", truth="kind 0", answer="kind 1")
     pair = next(sent for sent in charts(page) if "class by class" in sent["alt"])
     inside = pair["light"]["data"][0]
     matrix = get_run(BEST).evaluation.confusion
@@ -87,11 +87,12 @@ def test_the_class_table_filters_by_superclass(runs: None) -> None:
 
 
 def test_pictures_that_are_not_here_are_said_not_guessed(runs: None) -> None:
-    assert "has changed since the run" in texts(_open("Failures"))
+    for part in ("Confusions", "Pictures"):
+        assert "has changed since the run" in texts(_open("Failures", part=part))
 
 
 def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
-    page = _open("Failures")
+    page = _open("Failures", part="Pictures")
     comparison = compare([get_run(BEST), get_run(OTHER)])
     for kind, exhibits in (
         ("Hardest", comparison.hardest),
@@ -172,8 +173,9 @@ def test_among_five_classes_being_in_the_best_five_is_no_figure() -> None:
 def test_without_superclasses_the_classes_are_drawn() -> None:
     write_run(BEST, backbone="vgg16")
     page = _open("Failures")
-    assert "Which class VGG16 · Frozen backbone · aaaa takes for which" in _names(page)
     assert "Superclass" not in page.dataframe[0].value
+    page.segmented_control(key="part").set_value("Confusions").run()
+    assert "Which class VGG16 · Frozen backbone · aaaa takes for which" in _names(calm(page))
 
 
 def test_report_and_cards_are_offered_for_the_runs_shown(runs: None) -> None:
@@ -186,10 +188,13 @@ def test_report_and_cards_are_offered_for_the_runs_shown(runs: None) -> None:
     ]
 
 
-@pytest.mark.parametrize("tab", SECTIONS)
-def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str) -> None:
+@pytest.mark.parametrize(
+    ("tab", "part"),
+    [*((tab, "Classes") for tab in SECTIONS), ("Failures", "Confusions"), ("Failures", "Pictures")],
+)
+def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str, part: str) -> None:
     about.rename(get_run(BEST), "<b>x</b> **y**")
-    page = _open(tab)
+    page = _open(tab, part=part)
     words = [*page.markdown, *page.caption, *page.header, *page.info, *page.metric]
     said = "".join(str(element.value) for element in words)
     drawn = json.dumps([[sent["light"], sent["dark"]] for sent in charts(page)])
@@ -204,7 +209,7 @@ def test_what_a_run_is_called_is_text_in_every_section(runs: None, tab: str) -> 
 
 
 def test_a_choice_that_is_none_any_more_gives_way_to_the_first(runs: None) -> None:
-    page = open_page("2_Compare", tab="Failures")
+    page = open_page("2_Compare", tab="Failures", part="Pictures")
     page.segmented_control(key="gallery").set_value("Only one is right").run()
     page.multiselect(key="runs").set_value(page.multiselect(key="runs").value[:1]).run()
     assert calm(page).segmented_control(key="gallery").value == "Hardest"

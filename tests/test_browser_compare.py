@@ -80,6 +80,7 @@ def _rests(page: Page) -> None:
 
 def _open_a_cell(page: Page) -> None:
     page.get_by_role("tab", name="Failures").click()
+    page.get_by_role("radio", name="Confusions").click()
     matrix = page.locator(".tl-chart[aria-label^='Which superclass']")
     matrix.scroll_into_view_if_needed()
     # Of 4 × 4 cells: the second row, the third column. What is drawn above moves it meanwhile.

@@ -24,6 +24,8 @@ _PLACES = {
     "/Compare?tab=Cost": ".tl-chart .scatterlayer .point",
     "/Compare?tab=Curves": ".tl-chart .scatterlayer .point",
     "/Compare?tab=Failures": ".tl-chart .hm",
+    "/Compare?tab=Failures&part=Confusions": ".tl-chart[aria-label*='class by class'] .hm",
+    "/Compare?tab=Failures&part=Pictures": "text=test picture",
     "/Compare?tab=Confidence": ".tl-table td",
     "/Compare?tab=Together": "[data-testid=stMetric]",
     "/Compare?tab=Report": "text=Download the report",
