@@ -130,6 +130,8 @@ def _page(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
 
 def _save(page: Page, path: Path) -> None:
     """Write what the page shows, as tall as it is, in all its colours if they fit the size."""
+    # What was clicked last would be pictured as it looks under the mouse.
+    page.mouse.move(1, 1)
     # Figures settle their width only after they are drawn.
     time.sleep(1.5)
     width = page.viewport_size["width"]
