@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -159,6 +160,17 @@ def test_a_layer_that_eats_all_memory_ends_its_process_and_not_ours(
     assert "\n" not in str(why.value)
 
 
+def used(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def test_a_process_that_uses_up_its_time_is_ended() -> None:
+    code = "from tl_core.inference import guard\nguard._more_time(1)\nwhile True: pass"
+    done = subprocess.run([sys.executable, "-c", code], timeout=60)
+    assert done.returncode == -signal.SIGXCPU
+
+
 def test_a_run_travels_and_its_model_answers_from_a_limited_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,11 +193,15 @@ def test_a_run_travels_and_its_model_answers_from_a_limited_process(
     process = psutil.Process(model._process.pid)
     assert process.rlimit(psutil.RLIMIT_AS) == (guard.MOST_MEMORY, guard.MOST_MEMORY)
     assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
-    assert 0 < process.rlimit(psutil.RLIMIT_CPU)[0] < 10 * guard.SECONDS_TO_OPEN
+    to_open = process.rlimit(psutil.RLIMIT_CPU)[0]
+    assert 0 <= to_open - guard.SECONDS_TO_OPEN <= used(process)
     assert "a secret" not in process.environ().values()
 
     pictures = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    before = used(process)
     answers = predictor.predict(back.model_path, pictures).probabilities
+    to_answer = process.rlimit(psutil.RLIMIT_CPU)[0]
+    assert int(before) <= to_answer - guard.SECONDS_TO_ANSWER <= used(process)
     assert np.allclose(answers, ours(pictures), atol=1e-5)
     assert predictor.predict(back.model_path, pictures[:0]).probabilities.shape == (0, CLASSES)
     heat = explainer(model)(pictures[0], 3)
