@@ -65,6 +65,35 @@ def test_every_file_gets_its_answer_beside_its_name(browser: Browser, address: s
     assert _peak_memory() < _MOST_MEMORY
 
 
+def test_a_file_that_is_too_large_is_named_and_the_others_are_answered(
+    browser: Browser, address: str
+) -> None:
+    (large,) = (file for file in hostile_files() if len(file.data) > 20 * 2**20)
+    good = next(file for file in hostile_files() if file.colour)
+    complaints = Complaints()
+    page = complaints.listen(browser.new_page())
+    page.set_default_timeout(_ANSWERED)
+    sent = []
+    page.on("request", lambda request: sent.append(int(request.headers.get("content-length", 0))))
+    page.goto(f"{address}/Predict")
+    page.get_by_test_id("stFileUploaderDropzone").wait_for()
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": file.name, "mimeType": "image/png", "buffer": file.data}
+            for file in (large, good)
+        ]
+    )
+    assert list(_table(page)) == [good.name]
+    uploader = page.get_by_test_id("stFileUploader")
+    expect(uploader).to_contain_text("AVIF; 20 MB each")
+    expect(uploader).to_contain_text(large.name)
+    expect(uploader.get_by_role("alert")).to_have_text("Error: File must be 20.0MB or smaller.")
+    # It never left the browser.
+    assert max(sent) < 2**20
+    assert not complaints
+    page.context.close()
+
+
 def _table(page: Page) -> dict[str, str]:
     page.get_by_text("All answers as a table").click()
     with page.expect_download(timeout=_ANSWERED) as download:

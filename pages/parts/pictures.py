@@ -12,7 +12,7 @@ from pages.parts import words
 from pages.parts.test_set import test_set
 from tl_core.data.images import Fit, read_image
 from tl_core.data.picture_file import ACCEPTED
-from tl_core.door.uploads import MOST_FILES
+from tl_core.door.uploads import MOST_BYTES, MOST_FILES
 from tl_core.errors import UnreadableImage
 from tl_core.runs.store import Run
 
@@ -55,7 +55,7 @@ def choose(runs: list[Run]) -> list[Picture]:
 
 def _files(runs: list[Run]) -> list[Picture]:
     files = st.file_uploader(
-        f"Drop up to {MOST_FILES} pictures here ({ACCEPTED})",
+        f"Drop up to {MOST_FILES} pictures here ({ACCEPTED}; {MOST_BYTES // 2**20} MB each)",
         accept_multiple_files=True,
         key="files",
     )
