@@ -93,6 +93,7 @@ def plain(recipe, images: int, test: int) -> dict:
     from tl_core.backbones import backbone
     from tl_core.backbones.build import build_backbone, preprocessing_layers
     from tl_core.backbones.weights import find_weights
+    from tl_core.training.fit import preference
     from tl_core.training.optimizers import fine_tuning_optimizer, make_optimizer
 
     dataset = data_of(recipe, images, test)
@@ -120,13 +121,15 @@ def plain(recipe, images: int, test: int) -> dict:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     watched, truth = dataset.images.read(dataset.validation), dataset.labels[dataset.validation]
     frozen = keras.Sequential([before, backbone_model]).predict(watched, 32, verbose=0)
-    best: tuple = (-1.0, None)
+    best: tuple = ((-np.inf, -np.inf), None)
 
     def keep(scores: np.ndarray) -> None:
         nonlocal best
-        right = float((scores.argmax(1) == truth).mean())
-        if right > best[0]:
-            best = right, [variable.numpy() for variable in (*base.variables, *head.variables)]
+        own = keras.ops.log_softmax(scores)
+        wrong = -float(np.take_along_axis(np.asarray(own), truth[:, None], 1).mean())
+        rank = preference(float((scores.argmax(1) == truth).mean()), wrong, len(truth))
+        if rank > best[0]:
+            best = rank, [variable.numpy() for variable in (*base.variables, *head.variables)]
 
     batch = recipe.head_batch(len(pictures))
     steps = max(len(pictures) // batch, 1) * recipe.epochs

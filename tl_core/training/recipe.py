@@ -98,7 +98,7 @@ class Recipe(BaseModel):
     )
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Stop after so many epochs without a better validation accuracy; 0: never. "
+        description="Stop after so many epochs without a better one on validation; 0: never. "
         "The best epoch is kept in any case.",
     )
     fine_tune_blocks: Annotated[int, Field(ge=0)] = Field(

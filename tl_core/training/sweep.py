@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tl_core.progress import Progress
 from tl_core.training.batches import Examples, training_chunks
-from tl_core.training.fit import quality
+from tl_core.training.fit import preference, quality
 from tl_core.training.head import build_head
 from tl_core.training.loop import Loop
 from tl_core.training.optimizers import make_optimizer
@@ -48,7 +48,7 @@ def sweep_decay(
 ) -> Sweep:
     """Train the recipe's head once with each of `DECAYS` and its own, and choose on validation.
 
-    Best is the highest top-1 after the last epoch, on a tie the lower loss. `statistics` are mean
+    Best is what `preference` says of top-1 and loss after the last epoch. `statistics` are mean
     and variance (each D) of the features, `policy` the dtype policy of the head's products. Every
     decay sees the same images in the same order.
 
@@ -81,6 +81,7 @@ def sweep_decay(
                 done += chunk.labels.size
                 progress.advance(done)
         loss, accuracy, _ = quality(loop.probabilities(validation), validation)
-        found.append((accuracy, -loss))
+        found.append((accuracy, loss))
+    ranks = [preference(accuracy, loss, len(validation)) for accuracy, loss in found]
     accuracies = tuple(accuracy for accuracy, _ in found)
-    return Sweep(tuple(decays), accuracies, decays[found.index(max(found))])
+    return Sweep(tuple(decays), accuracies, decays[ranks.index(max(ranks))])
