@@ -99,7 +99,7 @@ def test_each_model_is_given_pictures_of_its_own_size(models: None) -> None:
     page.run()
     assert len(calm(page).error) == 1, page.error
     assert len(charts(page)) == 2
-    assert "32 × 32 pixels · MobileNetV2" in texts(page)
+    assert "seen at 32 × 32 pixels · MobileNetV2" in texts(page)
     assert "64 × 64 pixels · VGG16" in texts(page)
 
 

@@ -24,7 +24,7 @@ SECTIONS = ("Verdict", "Cost", "Curves", "Failures", "Confidence", "Together", "
 
 @pytest.fixture
 def runs() -> None:
-    write_run(BEST, backbone="vgg16", skill=4.0, superclasses=2)
+    write_run(BEST, backbone="vgg16", skill=3.0, superclasses=2)
     write_run(OTHER, seed=1, superclasses=2, created=1_700_000_100.0)
 
 

@@ -115,6 +115,18 @@ def test_without_validation_answers_there_is_no_temperature():
     assert (found.temperature, found.after) == (None, None)
 
 
+@pytest.mark.parametrize(("images", "right"), [(99, False), (100, True)])
+def test_few_or_faultless_validation_images_give_no_temperature(images: int, right: bool):
+    """Of ten, all right, an answer of 32 % became one of 98 %, and it was wrong."""
+    chances, labels = overconfident()
+    held, held_labels = (array[:images] for array in overconfident(seed=1))
+    if right:
+        held_labels = held.argmax(axis=1)
+    found = believable(chances, labels, (held, held_labels))
+    assert (found.temperature, found.after) == (None, None)
+    assert found.before == calibration(chances, labels)
+
+
 def test_the_temperature_is_fitted_on_validation_alone():
     chances, labels = overconfident(factor=2.5)
     held, held_labels = overconfident(factor=2.5, seed=1)

@@ -49,7 +49,7 @@ def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) ->
             whose = "the network" if len(sizes) == 1 else run_title(run)
             st.image(enlarged, width=_SHOWN, alt=f"{picture.name} as {whose} sees it")
             asker = "" if len(sizes) == 1 else f" · {words.plain(run_title(run))}"
-            st.caption(f"{words.plain(picture.name)} · {width} × {height} pixels{asker}")
+            st.caption(f"{words.plain(picture.name)}, seen at {width} × {height} pixels{asker}")
         verdict = st.container()
     with said, st.grid(len(runs), min_column_width=230, gap="small") as grid:
         answers = []

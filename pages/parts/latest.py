@@ -25,7 +25,12 @@ def latest_runs(made_here: list[Run], recorded: list[Run]) -> None:
         st.header("Recorded runs")
         st.caption("Made elsewhere, behind the figures in the README, to look at before your own.")
         _table(recorded[:_MOST], "The recorded runs and what they reached")
-        st.page_link(COMPARE, label="Compare them", icon=":material/leaderboard:")
+        st.page_link(
+            COMPARE,
+            label="Compare them",
+            icon=":material/leaderboard:",
+            query_params=[("runs", run.id) for run in recorded[:_MOST]],
+        )
 
 
 def _table(runs: list[Run], alt: str) -> None:

@@ -36,3 +36,5 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
+        # It also warns from Python, of what is meant: each head of a study is a function anew.
+        tf.get_logger().setLevel("ERROR")

@@ -11,6 +11,8 @@ from tl_core.evaluation.ranking import checked_labels, checked_probabilities
 BINS = 15
 
 _COLDEST, _HOTTEST = 0.05, 20.0
+# Ten images that are all right, as those of a small folder may be, ask for any certainty.
+FEWEST_TO_SCALE_BY = 100
 
 
 class ReliabilityBin(Document):
@@ -43,7 +45,8 @@ class Believable(Document):
     """A run's calibration on the test set as it is, and with the temperature of its validation.
 
     A `temperature` above 1 makes the confidence smaller: the run was over-confident. It and
-    `after` are None where the run's answers to its validation set are not known.
+    `after` are None where the run's answers to its validation set are not known, are fewer than
+    `FEWEST_TO_SCALE_BY`, or ask for a temperature without end, as those that are all right do.
     """
 
     before: Calibration
@@ -142,7 +145,11 @@ def believable(
     before = calibration(probabilities, labels)
     if validation is None:
         return Believable(before=before)
+    if len(np.asarray(validation[1])) < FEWEST_TO_SCALE_BY:
+        return Believable(before=before)
     temperature = fit_temperature(*validation)
+    if not 1.01 * _COLDEST < temperature < _HOTTEST / 1.01:
+        return Believable(before=before)
     scaled = with_temperature(probabilities, temperature)
     return Believable(before=before, temperature=temperature, after=calibration(scaled, labels))
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
+from tl_core.evaluation.calibration import FEWEST_TO_SCALE_BY
 from tl_core.evaluation.confusion import most_confused
 from tl_core.evaluation.document import ClassResult, Evaluation, Proportion
 from tl_core.runs.analysis import Analysis, analysis
@@ -175,7 +176,8 @@ def _calibration(found: Analysis) -> str:
         for name, one, other in rows
     )
     scaled = (
-        "Its answers to the validation set are not stored, so no temperature was fitted."
+        "No temperature was fitted: its answers to the validation set are not stored, are fewer "
+        f"than {FEWEST_TO_SCALE_BY}, or are all right."
         if temperature is None
         else f"Temperature fitted on the validation images: {temperature:.2f} (above 1: it is too "
         "sure as it is). The saved model is not scaled."

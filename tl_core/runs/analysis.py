@@ -42,7 +42,7 @@ class Analysis(Document):
     `answers` are the checksums of the stored arrays that it was made from.
     """
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     answers: str
     believable: Believable
     coverage: tuple[CoveragePoint, ...]

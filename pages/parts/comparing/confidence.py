@@ -7,6 +7,7 @@ import streamlit as st
 from pages.parts.chart import chart
 from pages.parts.table import table
 from tl_core.compare import Comparison
+from tl_core.evaluation.calibration import FEWEST_TO_SCALE_BY
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
 from tl_core.runs.store import Run
 
@@ -59,7 +60,8 @@ def _table(comparison: Comparison) -> None:
         "ECE: expected calibration error, the mean gap between confidence and accuracy (15 bins of "
         "equal width; adaptive: of equally many pictures). Brier score and loss (nats): smaller is "
         "better. 'Scaled': after temperature scaling, its temperature fitted on validation; one "
-        "above 1 means that the run was too sure of itself."
+        "above 1 means that the run was too sure of itself. There is none where fewer than "
+        f"{FEWEST_TO_SCALE_BY} validation images are known, or all of them are named right."
     )
 
 
