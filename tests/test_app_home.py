@@ -63,6 +63,8 @@ def test_recorded_runs_are_shown_apart_from_those_made_here(own_folders: Path) -
     here, elsewhere = (table.value["Run"].tolist() for table in home.table)
     assert [("aaaa" in run, run.count("recorded")) for run in elsewhere] == [(True, 1)]
     assert not any("recorded" in run for run in here)
+    link = next(link for link in home.get("page_link") if link.proto.label == "Compare them")
+    assert link.proto.query_string == "runs=recorded%2F20261122-0741-vgg16-frozen-aaaa"
 
 
 def test_something_unexpected_becomes_a_sentence_and_a_log(

@@ -169,6 +169,12 @@ def test_samples_come_with_their_right_answers(models: None) -> None:
         assert len(drawn) == len(set(drawn)) == 50
     page.number_input(key="how_many").set_value(20).run()
     assert list(calm(page).dataframe[0].value["picture"]) == drawn[:20]
+    address = page.query_params["drawn"]
+    link = {"models": NAMES[0], "how_many": "20", "drawn": address, "from": "Test set"}
+    again = open_page("3_Predict", **link)
+    again.session_state["answers_table"] = True
+    calm(again.run())
+    assert list(again.dataframe[0].value["picture"]) == drawn[:20]
 
 
 def test_two_models_are_asked_and_their_agreement_is_said(models: None) -> None:

@@ -42,6 +42,14 @@ def test_without_runs_the_page_says_what_to_do() -> None:
     assert "Nothing is stored yet" in texts(page())
 
 
+def test_a_link_to_a_run_that_is_not_here_says_so_once() -> None:
+    write_run("a-run-1111")
+    app = page(run="a-run-9999")
+    assert "names the run a-run-9999, which is not here" in seen(app.warning[0].value)
+    assert not calm(app.run()).warning
+    assert not press(page(run="a-run-1111"), "delete_a-run-1111").warning
+
+
 def test_the_table_shows_every_run_and_why_one_cannot_be_read(own_folders: Path) -> None:
     about.tag(about.rename(write_run("a-run-1111"), "Best"), ["paper"])
     write_run("a-run-2222", state="failed", created=1_600_000_000.0)

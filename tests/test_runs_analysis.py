@@ -55,10 +55,10 @@ def test_it_is_made_once_and_stored_with_the_run(made):
     module._made.cache_clear()
     assert analysis(Run(run.id, run.folder)) == first
     assert made == [run.id]
-    assert json.loads((run.folder / ANALYSIS).read_text())["version"] == 2
+    assert json.loads((run.folder / ANALYSIS).read_text())["version"] == 3
 
 
-@pytest.mark.parametrize("content", ['{"version": 1}', '{"version": 3}', "{", ""])
+@pytest.mark.parametrize("content", ['{"version": 2}', '{"version": 4}', "{", ""])
 def test_another_version_or_a_damaged_file_is_made_again(content, made):
     run = write_run()
     (run.folder / ANALYSIS).write_text(content)

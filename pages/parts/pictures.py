@@ -1,5 +1,6 @@
 """The pictures a reader asks about: files, the camera, or samples of the test set."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from tl_core.door.uploads import MOST_BYTES, MOST_FILES
 from tl_core.errors import UnreadableImage
 from tl_core.runs.store import Run
 
+_DRAWN = "drawn"
 _FITS: dict[Fit, str] = {"crop": "Cut out the centre", "pad": "Pad with black bars"}
 
 
@@ -122,10 +124,13 @@ def _pixels(number: str, _file: UploadedFile, size: int, fit: Fit) -> NDArray[np
 
 def _samples(runs: list[Run]) -> list[Picture]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input("How many", 1, MOST_FILES, 4, key="how_many", width=140)
+        count = st.number_input(
+            "How many", 1, MOST_FILES, 4, key="how_many", bind="query-params", width=140
+        )
         if st.button("Draw at random", icon=":material/casino:", key="draw"):
-            st.session_state["samples"] = np.random.SeedSequence().entropy
-    seed = st.session_state.get("samples")
+            st.query_params[_DRAWN] = secrets.token_hex(4)
+    # In the address, so that a link shows the same pictures.
+    seed = st.query_params.get(_DRAWN)
     if seed is None:
         st.caption("Pictures that no model here was trained on, with their right answers.")
         return []
@@ -136,7 +141,7 @@ def _samples(runs: list[Run]) -> list[Picture]:
             st.info(words.said(pictures), icon=":material/folder_off:")
             return []
         # The same pictures for each run: all of them were tested on the same.
-        places = np.random.default_rng(seed).permutation(len(pictures))[:count]
+        places = np.random.default_rng(list(seed.encode())).permutation(len(pictures))[:count]
         size = run.outcome.dataset.resolution
         if size not in drawn:
             drawn[size] = pictures.pictures(places)

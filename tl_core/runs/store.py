@@ -232,7 +232,13 @@ def get_run(name: str) -> Run:
     Raises:
         TransferLabError: there is no such run, or several.
     """
-    return the_one(name, matching(name, list_runs()))
+    found = matching(name, list_runs())
+    if not found:
+        raise TransferLabError(
+            f"There is no run {name!r} among those made here; `tl runs` lists them, `tl bin` the "
+            "deleted ones, and recorded runs are only to be looked at."
+        )
+    return the_one(name, found)
 
 
 def folders_in(folder: Path) -> list[tuple[str, Path]]:

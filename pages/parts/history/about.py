@@ -135,4 +135,4 @@ def _delete(run: Run) -> None:
 def _do_delete(run_id: str) -> None:
     with sentences():
         bin.delete(get_run(run_id))
-        st.session_state.pop("run", None)
+        st.session_state["run"] = None

@@ -31,7 +31,14 @@ def draw(runs: list[Run]) -> Run | None:
         },
     )
     by_id = {run.id: run for run in runs}
-    if st.session_state.setdefault("run", st.query_params.get("run")) not in by_id:
+    asked = st.query_params.get("run") if "run" not in st.session_state else None
+    if asked and asked not in by_id:
+        st.warning(
+            f"This link names the run {words.plain(asked)}, which is not here; it may have been "
+            "deleted, or never was on this machine.",
+            icon=":material/link_off:",
+        )
+    if st.session_state.setdefault("run", asked) not in by_id:
         st.session_state["run"] = None
     chosen = st.selectbox(
         "Look at, rename, export or delete",
