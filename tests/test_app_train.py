@@ -219,6 +219,18 @@ def test_curves_of_ended_runs_stay_in_the_live_view() -> None:
     assert "demo data" in texts(page)
 
 
+def test_curves_on_different_data_are_drawn_apart() -> None:
+    created = time.time() - 100
+    for number, dataset in enumerate(("demo", "cifar100", "demo")):
+        write_run(f"a-run-000{number}", dataset=dataset, created=created + number)
+    page = open_page("1_Train", view="Live")
+    assert [sent["alt"] for sent in charts(page)] == [
+        f"{metric} of {of} while training, by epoch"
+        for of in ("2 runs on demo", "1 run on cifar100")
+        for metric in ("Loss", "Accuracy")
+    ]
+
+
 def test_a_run_at_work_says_its_data_and_its_epoch() -> None:
     run = write_run(state="running", dataset="cifar100", recipe={"epochs": 7})
     status = run.status.model_copy(update={"phase": "head", "share": 0.4, "seconds_left": 90.0})

@@ -11,7 +11,7 @@ from pages.parts.chart import chart
 from pages.parts.curves import curve
 from pages.parts.results import link_to_results, warn_of_guessing
 from pages.parts.shell import sentences
-from tl_core.figures.curves import training_curves
+from tl_core.figures.curves import CurveData, training_curves
 from tl_core.progress import PHASE_TITLES
 from tl_core.runs import queue
 from tl_core.runs.names import run_name
@@ -62,19 +62,31 @@ def _view(going: bool) -> None:
         curves = [curve(run) for run in runs]
         for run, data in zip(runs, curves, strict=True):
             _card(run, data.ended, stored)
-        drawn = [data for data in curves if data.points]
+        # An accuracy on one data set says nothing beside that on another.
+        drawn: dict[str, list[CurveData]] = {}
+        for run, data in zip(runs, curves, strict=True):
+            if data.points:
+                drawn.setdefault(words.dataset_title(run), []).append(data)
         if not drawn:
             if going:
                 st.caption("Curves appear here as soon as the first steps are trained.")
             return
-        with st.container(border=True):
-            for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
-                with place:
-                    chart(
-                        partial(training_curves, drawn, metric),
-                        key=f"live_{metric}",
-                        alt=f"{metric.capitalize()} of {len(drawn)} runs while training, by epoch",
-                    )
+        for title, together in drawn.items():
+            with st.container(border=True):
+                if len(drawn) > 1:
+                    st.markdown(f"**{words.plain(title)}**")
+                _curves(title, together)
+
+
+def _curves(title: str, drawn: list[CurveData]) -> None:
+    many = "1 run" if len(drawn) == 1 else f"{len(drawn)} runs"
+    for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with place:
+            chart(
+                partial(training_curves, drawn, metric),
+                key=f"live_{metric}_{title}",
+                alt=f"{metric.capitalize()} of {many} on {title} while training, by epoch",
+            )
 
 
 def _card(run: Run, ended: int, stored: list[Run]) -> None:
