@@ -26,7 +26,8 @@ def show_answers(pictures: list[Picture], runs: list[Run]) -> None:
     """Draw a card for each picture with every model's best answers side by side."""
     st.caption(
         "Bars: the probabilities as each model gives them. 'Calibrated': how far to believe its "
-        "best answer, by what it had right on validation."
+        "best answer, by what it had right on validation. Compare may give others by a little: it "
+        "shows the test, which was computed in the run's faster arithmetic."
     )
     shown_why = why.choose()
     first = 0

@@ -51,7 +51,10 @@ def print_run(run: Run) -> None:
             ("memory", f"{size(cost.peak_memory_bytes)} at most"),
             ("weights", f"{weights.kind}, {weights.file}" if weights.file else weights.kind),
             ("engine", f"{outcome.engine}, {outcome.precision}"),
-            ("saved model", f"{share(outcome.saved_model_agreement)} the same answers"),
+            (
+                "saved model",
+                f"{share(outcome.saved_model_agreement)} of its answers are those of the test",
+            ),
         ]
         facts += [("note", note) for note in outcome.notes]
         skipped = outcome.dataset.skipped

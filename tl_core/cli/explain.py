@@ -51,7 +51,7 @@ def explain(
                 picture = read_image(path, data.resolution, fit)
             except UnreadableImage as error:
                 failed[str(path)] = str(error)
-                err().print(printable(f"{path}: {error}"))
+                err().print(printable(str(error)))
                 break
             chances = predictor.predict(one.model_path, picture[None]).probabilities[0]
             target = int(chances.argmax()) if of_class is None else _number(one, of_class)

@@ -49,7 +49,7 @@ def predict(
             answers += _ask(predictor, path, runs, top, fit)
         except UnreadableImage as error:
             failed[str(path)] = str(error)
-            err().print(printable(f"{path}: {error}"))
+            err().print(printable(str(error)))
     if as_json:
         print_json({"answers": [_plain(a) for a in answers], "unreadable": failed})
     elif answers:
