@@ -65,6 +65,8 @@ def test_the_table_shows_every_run_and_why_one_cannot_be_read(own_folders: Path)
     assert shown["foreign"]["State"] == "unreadable"
     assert "recipe.json is missing" in shown["foreign"]["Remark"]
     assert any("recorded" in name for name in shown)
+    # What a run has no figure of is a dash, as on the command line.
+    assert page().dataframe[0].proto.placeholder == "–"
 
 
 def test_waiting_runs_change_places_and_are_held_released_and_stopped(still: None) -> None:

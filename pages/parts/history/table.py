@@ -19,6 +19,7 @@ def draw(runs: list[Run]) -> Run | None:
     st.dataframe(
         pd.DataFrame([_row(run) for run in runs]),
         hide_index=True,
+        placeholder="–",
         alt="The stored runs; click a column's title to sort, a row to choose the run",
         key="runs_table",
         selection_mode="single-row",
@@ -27,7 +28,8 @@ def draw(runs: list[Run]) -> Run | None:
             "Top-1 %": st.column_config.NumberColumn(format="%.1f"),
             "Minutes": st.column_config.NumberColumn(format="%.1f"),
             "Asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            "Tags": st.column_config.ListColumn(),
+            "Tags": st.column_config.ListColumn(width="medium"),
+            "Remark": st.column_config.TextColumn(width="large"),
         },
     )
     by_id = {run.id: run for run in runs}
