@@ -170,6 +170,9 @@ def test_samples_come_with_their_right_answers(models: None) -> None:
     page.number_input(key="how_many").set_value(20).run()
     assert list(calm(page).dataframe[0].value["picture"]) == drawn[:20]
     address = page.query_params["drawn"]
+    page.switch_page("pages/2_Compare.py").run()
+    back = calm(page.switch_page("pages/3_Predict.py").run())
+    assert back.query_params["drawn"] in (address, [address])
     link = {"models": NAMES[0], "how_many": "20", "drawn": address, "from": "Test set"}
     again = open_page("3_Predict", **link)
     again.session_state["answers_table"] = True

@@ -129,11 +129,13 @@ def _samples(runs: list[Run]) -> list[Picture]:
         )
         if st.button("Draw at random", icon=":material/casino:", key="draw"):
             st.query_params[_DRAWN] = secrets.token_hex(4)
-    # In the address, so that a link shows the same pictures.
-    seed = st.query_params.get(_DRAWN)
-    if seed is None:
+    # In the address, so that a link shows the same pictures; in the session too, for whoever comes
+    # back from another page.
+    seed = st.query_params.get(_DRAWN) or st.session_state.get(_DRAWN)
+    if not seed:
         st.caption("Pictures that no model here was trained on, with their right answers.")
         return []
+    st.query_params[_DRAWN] = st.session_state[_DRAWN] = seed
     drawn: dict[int, NDArray[np.uint8]] = {}
     for run in runs:
         pictures = test_set(run)
