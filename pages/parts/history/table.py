@@ -28,7 +28,7 @@ def draw(runs: list[Run]) -> Run | None:
             "Top-1 %": st.column_config.NumberColumn(format="%.1f"),
             "Minutes": st.column_config.NumberColumn(format="%.1f"),
             "Asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            "Tags": st.column_config.ListColumn(width="medium"),
+            "Tags": st.column_config.ListColumn(),
             "Remark": st.column_config.TextColumn(width="large"),
         },
     )
