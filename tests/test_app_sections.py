@@ -15,10 +15,16 @@ from tl_core.compare import compare
 from tl_core.report import model_card
 from tl_core.runs import about
 from tl_core.runs.store import get_run
+from tl_core.wording import percent
 
 BEST = "20261122-0741-vgg16-frozen-aaaa"
 OTHER = "20261122-0742-mobilenet_v2-frozen-bbbb"
-_CALIBRATION = {"ECE": "ece", "Adaptive ECE": "adaptive_ece", "Brier": "brier", "Loss": "loss"}
+_CALIBRATION = {
+    "ECE": ("ece", percent),
+    "Adaptive ECE": ("adaptive_ece", percent),
+    "Brier": ("brier", "{:.3f}".format),
+    "Loss": ("loss", "{:.3f}".format),
+}
 SECTIONS = ("Verdict", "Cost", "Curves", "Failures", "Confidence", "Together", "Report")
 
 
@@ -105,7 +111,7 @@ def test_each_kind_of_picture_is_shown_with_every_answer(runs: None) -> None:
         assert f"test picture {exhibits[0].position}]" in shown[0]
         for number, answer in enumerate(exhibits[0].answers, start=1):
             named = comparison.data.class_names[answer.answer]
-            assert f"{number} {named} {words.percent(answer.confidence)}" in seen(shown[0])
+            assert f"{number} {named} {percent(answer.confidence)}" in seen(shown[0])
         legend = next(text.value for text in page.markdown if " 1 " in text.value)
         assert [run.title in seen(legend) for run in comparison.runs] == [True, True]
 
@@ -125,10 +131,10 @@ def test_calibration_is_shown_before_and_after(runs: None) -> None:
     page = _open("Confidence")
     runs = compare([get_run(BEST), get_run(OTHER)]).runs
     for row, run in zip(tables(page)[0], runs, strict=True):
-        expected = {"Run": run.title, "Temperature": f"{run.believable.temperature:.3f}"}
-        for name, figure in _CALIBRATION.items():
-            expected[name] = f"{getattr(run.believable.before, figure):.3f}"
-            expected[f"{name}, scaled"] = f"{getattr(run.believable.after, figure):.3f}"
+        expected = {"Run": run.title, "Temperature": f"{run.believable.temperature:.2f}"}
+        for name, (figure, shown) in _CALIBRATION.items():
+            expected[name] = shown(getattr(run.believable.before, figure))
+            expected[f"{name}, scaled"] = shown(getattr(run.believable.after, figure))
         assert row == expected
     reliability, coverage = (sent["light"]["data"] for sent in charts(page))
     drawn = [line["y"] for line in reliability[1:]]

@@ -86,7 +86,7 @@ def test_the_page_says_what_the_comparison_says(runs):
     assert len(found.runs) == 2
     for run in found.runs:
         assert f"{100 * run.top1.value:.1f} %" in page
-        assert f"{100 * run.top5.low:.1f} % to {100 * run.top5.high:.1f} %" in page
+        assert f"{100 * run.top5.low:.1f}–{100 * run.top5.high:.1f} %" in page
         assert f"{run.believable.before.brier:.3f}" in page
         assert f"{run.believable.after.brier:.3f}" in page
     for caveat in found.caveats:
@@ -206,7 +206,7 @@ def test_a_card_has_the_figures_the_recipe_and_the_hash():
     card, evaluation = model_card(run), run.evaluation
     top1 = evaluation.top1
     assert card.startswith("# VGG16 · Frozen backbone · 1\n")
-    interval = f"{100 * top1.low:.1f} to {100 * top1.high:.1f} %"
+    interval = f"{100 * top1.low:.1f}–{100 * top1.high:.1f} %"
     assert f"| Top-1 accuracy | {100 * top1.value:.1f} % ({interval}) |" in card
     assert f"| sha256 | {'ab' * 32} |" in card
     assert "| Bytes | 1,234,567 |" in card

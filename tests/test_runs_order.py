@@ -115,11 +115,14 @@ def test_a_run_held_and_released_while_its_worker_was_on_its_way_is_not_failed(s
             child.process.wait()
 
 
-@pytest.mark.parametrize("state", ["running", "stopped", "finished"])
-def test_only_what_waits_can_be_moved_or_held(state):
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("running", "training"), ("stopped", "stopped"), ("finished", "finished")],
+)
+def test_only_what_waits_can_be_moved_or_held(state, said):
     run = write_run(state=state)
     for change in (order.hold, order.release, lambda run: order.move(run, "first")):
-        with pytest.raises(TransferLabError, match=f"is {state}; only a run that waits"):
+        with pytest.raises(TransferLabError, match=f"is {said}; only a run that waits"):
             change(run)
 
 
@@ -168,7 +171,7 @@ def test_the_queue_from_the_shell(still):
         (second.id, "queued", False),
         (first.id, "queued", True),
     ]
-    assert "queued, held" in tl("runs")
+    assert "waiting, held" in tl("runs")
     tl("release", first.id)
     assert "held" not in tl("queue")
 

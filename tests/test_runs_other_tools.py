@@ -74,7 +74,7 @@ def test_tensorboard_reads_what_the_run_reported(run: Run, tmp_path: Path) -> No
 def test_a_run_that_has_not_begun_has_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(TransferLabError, match="has not begun"):
         write_events(write_run(state="queued"), tmp_path)
-    with pytest.raises(TransferLabError, match="is queued; log it when it has ended"):
+    with pytest.raises(TransferLabError, match="is waiting; log it when it has ended"):
         log_run(get_run("3f2a"), f"file:{tmp_path}")
 
 

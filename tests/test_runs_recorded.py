@@ -8,11 +8,11 @@ from run_folders import write_run
 from tl_core.errors import TransferLabError
 from tl_core.evaluation import evaluate
 from tl_core.evaluation.ranking import rank_of_label, top_answers
-from tl_core.figures.look import percent
 from tl_core.runs import bin, queue
 from tl_core.runs.analysis import ANALYSIS, Analysis
 from tl_core.runs.recorded import find_run, record, recorded_runs, rounded
 from tl_core.runs.store import get_run, list_runs
+from tl_core.wording import percent
 
 
 def softmax(scores):

@@ -17,6 +17,7 @@ from tl_core.inference.answers import Answer, perhaps_none, read_answer, said_to
 from tl_core.runs.analysis import temperature
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
+from tl_core.wording import percent
 
 _A_PAGE = 6
 _SHOWN = 160
@@ -66,7 +67,7 @@ def _card(picture: Picture, runs: list[Run], number: int, shown_why: why.Why) ->
 def _answer(picture: Picture, run: Run, number: int) -> Answer:
     with st.spinner(f"Loading {words.plain(run_title(run))} …"):
         answer, milliseconds = _asked(picture, run)
-    sure = f"calibrated {words.percent(answer.confidence)}" if answer.calibrated else "uncalibrated"
+    sure = f"calibrated {percent(answer.confidence)}" if answer.calibrated else "uncalibrated"
     chart(
         partial(
             answer_bars,

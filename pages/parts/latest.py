@@ -8,6 +8,7 @@ from pages.parts import words
 from pages.parts.shell import COMPARE, RUNS
 from tl_core.runs.names import run_name
 from tl_core.runs.store import Run
+from tl_core.wording import interval, percent
 
 _MOST = 6
 _LONGEST = 80
@@ -59,7 +60,7 @@ def _result(run: Run) -> str:
         return f"{words.UNREADABLE_BADGE} :small[{words.said(problem)}]"
     if run.figures:
         top1 = run.figures.top1
-        return f"**{words.percent(top1.value)}** :gray[:small[{words.interval(top1)}]]"
+        return f"**{percent(top1.value)}** :gray[:small[{interval(top1)}]]"
     # The page of the runs has the rest of it.
     message = textwrap.shorten(run.status.message or "", _LONGEST, placeholder=" …")
     said = f" :gray[:small[{words.said(message)}]]" if message else ""

@@ -17,6 +17,7 @@ from tl_core.runs import queue
 from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, list_runs, waiting_runs
 from tl_core.runs.summary import epoch_now
+from tl_core.wording import interval, percent
 
 _EVERY = 1.0
 _RECENT = 30 * 60
@@ -105,8 +106,8 @@ def _card(run: Run, ended: int, stored: list[Run]) -> None:
             top1 = run.figures.top1
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(
-                    f"Top-1 **{words.percent(top1.value)}** "
-                    f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images]"
+                    f"Top-1 **{percent(top1.value)}** "
+                    f":gray[(95 %: {interval(top1)}) on {top1.n:,} test images]"
                 )
                 st.markdown(f":gray[{_took(run)}]")
                 link_to_results(run, stored)

@@ -10,20 +10,10 @@ from numpy.typing import NDArray
 
 from tl_core.backbones.table import BACKBONES
 from tl_core.data.sources import source_title
-from tl_core.evaluation.document import Proportion
 from tl_core.paths import without_folders
-from tl_core.runs.documents import State
+from tl_core.runs.documents import STATE_WORDS, State
 from tl_core.runs.store import Run
 
-STATES: dict[State, str] = {
-    "queued": "waiting",
-    "running": "training",
-    "stopping": "stopping",
-    "stopped": "stopped",
-    "interrupted": "interrupted",
-    "failed": "failed",
-    "finished": "finished",
-}
 _LOOKS: dict[State, tuple[str, str]] = {
     "queued": ("gray", "schedule"),
     "running": ("blue", "play_arrow"),
@@ -34,7 +24,7 @@ _LOOKS: dict[State, tuple[str, str]] = {
     "finished": ("green", "check"),
 }
 STATE_BADGES: dict[State, str] = {
-    state: f":{colour}-badge[:material/{icon}: {STATES[state]}]"
+    state: f":{colour}-badge[:material/{icon}: {STATE_WORDS[state]}]"
     for state, (colour, icon) in _LOOKS.items()
 }
 DEMO_BADGE = ":violet-badge[:material/science: demo data]"
@@ -49,6 +39,8 @@ RECORDED_BADGE = ":blue-badge[:material/inventory_2: recorded]"
 _MARKUP = re.compile(r"([\\`*_\[\]<>$~|&#]|^[-+=]|(?<=^\d)[.)]|:(?=\w))")
 # Icons, emoji and addresses are found in the text after its marks were taken away; a word joiner,
 # which nobody sees, keeps them apart.
+# A name or a command within a message, which has nothing to escape in it.
+_CODE = re.compile(r"\\`((?:[\w ./…-]|\\_)+)\\`")
 _FOUND_LATER = re.compile(r"(:(?=\w)|:(?=//)|@|www(?=\.))", re.IGNORECASE)
 
 
@@ -58,8 +50,13 @@ def plain(text: str) -> str:
 
 
 def said(text: str) -> str:
-    """Return Markdown that shows a message, on one line and without this machine's folders."""
-    return plain(without_folders(text))
+    """Return Markdown that shows a message, on one line and without this machine's folders.
+
+    What the message names in backticks is shown as code.
+    """
+    return _CODE.sub(
+        lambda found: f"`{found[1].replace(chr(92), '')}`", plain(without_folders(text))
+    )
 
 
 def dot(backbone: str) -> str:
@@ -82,16 +79,6 @@ def marks(run: Run) -> str:
 def dataset_title(run: Run) -> str:
     """Return the data set's title; before a run has ended, that of the name in its recipe."""
     return run.outcome.dataset.title if run.outcome else source_title(run.recipe.dataset)
-
-
-def percent(share: float) -> str:
-    """Return a share of 0..1 as people read it."""
-    return f"{100 * share:.1f} %"
-
-
-def interval(proportion: Proportion) -> str:
-    """Return the 95 % interval of a share."""
-    return f"{100 * proportion.low:.1f} – {100 * proportion.high:.1f} %"
 
 
 def duration(seconds: float) -> str:

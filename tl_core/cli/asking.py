@@ -50,7 +50,7 @@ def runs_to_ask(names: list[str]) -> list[Run]:
     runs = [find_run(name) for name in names]
     for run in runs:
         if run.outcome is None:
-            state = run.problem or f"it is {run.status.state}"
+            state = run.problem or f"it is {run.status.said}"
             raise TransferLabError(f"Run {run.id} cannot be asked: {state}.")
         if not run.model_path.exists():
             raise TransferLabError(

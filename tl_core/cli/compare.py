@@ -6,6 +6,7 @@ import typer
 
 from tl_core.cli.app import app
 from tl_core.cli.output import NOTHING, Json, err, out, print_json, print_table, proportion
+from tl_core.wording import percent
 
 if TYPE_CHECKING:
     from tl_core.compare import Comparison
@@ -54,7 +55,7 @@ def _print_comparison(found: "Comparison") -> None:
 def _print_runs(found: "Comparison") -> None:
     print_table(
         (
-            *("run", "top-1 % (95 %)", "top-5 % (95 %)", "seeds", "best epoch", "minutes"),
+            *("run", "top-1 (95 %)", "top-5 (95 %)", "seeds", "best epoch", "minutes"),
             *("ms", "ms 95 %", "images/s", "parameters", "MB"),
         ),
         [
@@ -64,7 +65,7 @@ def _print_runs(found: "Comparison") -> None:
                 proportion(run.top5 if run.has_top5 else None),
                 NOTHING
                 if run.seeds.spread is None
-                else f"{100 * run.seeds.mean:.1f} ± {100 * run.seeds.spread:.1f}",
+                else f"{100 * run.seeds.mean:.1f} ± {100 * run.seeds.spread:.1f} %",
                 f"{run.best_epoch} of {run.epochs}",
                 f"{run.minutes:.1f}",
                 f"{run.ms_per_image:.1f}",
@@ -108,12 +109,12 @@ def _print_pairs(found: "Comparison") -> None:
 def _print_confidence(found: "Comparison") -> None:
     out().print("\nCan their confidence be believed (temperature scaling)", style="bold")
     print_table(
-        ("run", "ECE %", "scaled", "Brier", "scaled", "loss", "scaled", "temperature"),
+        ("run", "ECE", "scaled", "Brier", "scaled", "loss", "scaled", "temperature"),
         [
             (
                 run.run,
-                f"{100 * trust.before.ece:.1f}",
-                f"{100 * trust.after.ece:.1f}" if trust.after else NOTHING,
+                percent(trust.before.ece),
+                percent(trust.after.ece) if trust.after else NOTHING,
                 f"{trust.before.brier:.3f}",
                 f"{trust.after.brier:.3f}" if trust.after else NOTHING,
                 f"{trust.before.loss:.3f}",

@@ -19,7 +19,7 @@ def print_run(run: Run) -> None:
         raise typer.Exit(1)
     status, figures, outcome = run.status, run.figures, run.outcome
     about = run.about
-    facts: list[tuple[str, object]] = [("run", run.id), ("state", status.state)]
+    facts: list[tuple[str, object]] = [("run", run.id), ("state", status.said)]
     said = (("called", about.name), ("tags", ", ".join(about.tags)), ("said of it", about.note))
     facts += [(name, text) for name, text in said if text]
     if status.message:

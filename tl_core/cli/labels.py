@@ -100,7 +100,7 @@ def _keep(run: Run, data: Dataset, points: tuple[LabelPoint, ...]) -> str | None
     """Keep the study with `run`; returns a sentence where it does not belong to its results."""
     outcome = run.outcome
     if outcome is None:
-        return f"Run {run.id} is {run.status.state}, so the study is not kept with it."
+        return f"Run {run.id} is {run.status.said}, so the study is not kept with it."
     info = dataset_info(data)
     then = outcome.dataset
     if (info.fingerprint, info.test_fingerprint) != (then.fingerprint, then.test_fingerprint):

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tl_core.evaluation.document import Proportion
+from tl_core.wording import percent, with_interval
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 
@@ -65,14 +66,12 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 def share(value: float | None) -> str:
     """Return a share in 0..1 as a percentage."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
+    return NOTHING if value is None else percent(value)
 
 
 def proportion(value: Proportion | None) -> str:
     """Return a share with its 95 % interval."""
-    if value is None:
-        return NOTHING
-    return f"{share(value.value)} ({100 * value.low:.1f}–{100 * value.high:.1f})"
+    return NOTHING if value is None else with_interval(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -95,7 +95,7 @@ def stop(run: RunName) -> None:
     """Stop a run: at once if it waits, within five seconds if it works."""
     queue.refresh()
     stopped = queue.stop(get_run(run))
-    out().print(f"{stopped.id} is {stopped.status.state}.")
+    out().print(f"{stopped.id} is {stopped.status.said}.")
 
 
 def _print_runs(found: list[Run]) -> None:
@@ -134,5 +134,6 @@ def state(run: Run) -> str:
     """Return where a readable run stands, in a word or two."""
     status = run.status
     if status.held:
-        return "queued, held"
-    return f"running {100 * status.share:.0f} %" if status.state == "running" else status.state
+        return f"{status.said}, held"
+    share = f" {100 * status.share:.0f} %" if status.state == "running" else ""
+    return status.said + share

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tl_core.compare.document import ComparedRun
 from tl_core.evaluation.significance import Pair, verdict_sentence
+from tl_core.wording import percent
 
 
 def verdict(runs: Sequence[ComparedRun], right: NDArray[np.bool_], pairs: Sequence[Pair]) -> str:
@@ -57,7 +58,7 @@ def caveats(runs: Sequence[ComparedRun], is_demo: bool) -> tuple[str, ...]:
         if seeds.spread is not None:
             found.append(
                 f"{run.title} stands for {len(seeds.seeds)} seeds of its recipe, which reach "
-                f"{100 * seeds.mean:.1f} % on average with a standard deviation of "
+                f"{percent(seeds.mean)} on average with a standard deviation of "
                 f"{100 * seeds.spread:.1f} points."
             )
     return tuple(found)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.document import Document
+from tl_core.wording import percent
 
 Verdict = Literal["better", "worse", "cannot tell"]
 
@@ -122,7 +123,7 @@ def verdict_sentence(
     shares = right.mean(axis=1)
     best = int(shares.argmax())
     images = f"{right.shape[1]:,} test image{'s' if right.shape[1] != 1 else ''}"
-    top = f"{labels[best]} names {100 * shares[best]:.1f} % of {images} right"
+    top = f"{labels[best]} names {percent(shares[best])} of {images} right"
     if len(labels) == 1:
         return f"{top}; choose a second run to compare it with."
     row = verdict_matrix(pairs, len(labels))[best]

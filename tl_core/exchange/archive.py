@@ -81,7 +81,7 @@ def export_run(run: Run, path: Path, *, with_model: bool = True) -> Manifest:
         raise TransferLabError(f"Run {run.id} cannot be read: {run.problem}")
     if run.active:
         raise TransferLabError(
-            f"Run {run.id} is {run.status.state}; it can be exported when it has ended."
+            f"Run {run.id} is {run.status.said}; it can be exported when it has ended."
         )
     names = [name for name in FILES if (run.folder / name).is_file()]
     names = [name for name in names if with_model or name != MODEL]

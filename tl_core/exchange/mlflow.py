@@ -28,7 +28,7 @@ def log_run(run: Run, uri: str, *, experiment: str = EXPERIMENT, artifacts: bool
     if run.problem is not None:
         raise TransferLabError(f"Run {run.id} cannot be read: {run.problem}")
     if run.active or run.status.ended is None:
-        raise TransferLabError(f"Run {run.id} is {run.status.state}; log it when it has ended.")
+        raise TransferLabError(f"Run {run.id} is {run.status.said}; log it when it has ended.")
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from tl_core.figures.bars import bar_value, hide_rows, row_label
-from tl_core.figures.look import blank, colour_of, inks, percent, plain
+from tl_core.figures.look import blank, colour_of, inks, plain
+from tl_core.wording import percent
 
 
 def answer_bars(

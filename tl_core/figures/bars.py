@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from tl_core.evaluation.document import Proportion
 from tl_core.evaluation.reference import NOTEBOOK
-from tl_core.figures.look import blank, colour_of, inks, percent, plain
+from tl_core.figures.look import blank, colour_of, inks, plain
+from tl_core.wording import percent
 
 # Pixels for the beginning of the first number of the axis below.
 _HALF_NUMBER = 20

@@ -15,10 +15,10 @@ from tl_core.figures.look import (
     colour_of,
     draw_across,
     inks,
-    percent,
     plain,
     styles,
 )
+from tl_core.wording import percent
 
 # Costs further apart than this are drawn on a logarithmic axis.
 _WIDE = 6.0

@@ -6,8 +6,9 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from tl_core.figures.look import Across, Style, blank, draw_across, inks, percent, plain, styles
+from tl_core.figures.look import Across, Style, blank, draw_across, inks, plain, styles
 from tl_core.progress import PHASE_TITLES, Phase
+from tl_core.wording import percent
 
 # A running epoch reports several times a second; more points than this cannot be told apart.
 _MOST_STEPS = 200

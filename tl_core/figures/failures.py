@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from tl_core.figures.cells import FEW, draw_cells, shortened
-from tl_core.figures.look import blank, percent, plain
+from tl_core.figures.look import blank, plain
+from tl_core.wording import percent
 
 # More classes than these cannot be told apart as cells of one figure.
 MOST_CLASSES = 30

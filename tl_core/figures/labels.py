@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from tl_core.figures.look import blank, percent, plain, styles
+from tl_core.figures.look import blank, plain, styles
+from tl_core.wording import percent
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,6 @@ def wrapped(text: str, width: int) -> str:
     return "<br>".join(plain(line) for line in lines or [""])
 
 
-def percent(share: float) -> str:
-    """Return a share of 0..1 as text, '65.3 %'."""
-    return f"{100 * share:.1f} %"
-
-
 @dataclass(frozen=True)
 class Across:
     """A line across the whole plot at one `value` of one axis, and what is written at its end."""

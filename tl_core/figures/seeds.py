@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 
 from tl_core.evaluation.seeds import SeedGroup
 from tl_core.figures.bars import hide_rows, row_label
-from tl_core.figures.look import blank, colour_of, inks, percent, plain
+from tl_core.figures.look import blank, colour_of, inks, plain
+from tl_core.wording import percent
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 
 from tl_core.evaluation.calibration import Calibration
 from tl_core.evaluation.coverage import CoveragePoint
-from tl_core.figures.look import Style, blank, inks, percent, plain, styles
+from tl_core.figures.look import Style, blank, inks, plain, styles
+from tl_core.wording import percent
 
 
 @dataclass(frozen=True)

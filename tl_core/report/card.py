@@ -9,13 +9,14 @@ from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.calibration import FEWEST_TO_SCALE_BY
 from tl_core.evaluation.confusion import most_confused
-from tl_core.evaluation.document import ClassResult, Evaluation, Proportion
+from tl_core.evaluation.document import ClassResult, Evaluation
 from tl_core.runs.analysis import Analysis, analysis
 from tl_core.runs.cost import in_batches
 from tl_core.runs.documents import Outcome
 from tl_core.runs.names import provenance, run_title
 from tl_core.runs.store import Run
 from tl_core.training.recipe import Recipe
+from tl_core.wording import percent, with_interval
 
 _SHOWN = 5
 
@@ -28,7 +29,7 @@ def model_card(run: Run) -> str:
     """
     outcome, evaluation = run.outcome, run.evaluation
     if outcome is None or evaluation is None:
-        state = run.problem or f"it is {run.status.state}"
+        state = run.problem or f"it is {run.status.said}"
         raise TransferLabError(f"Run {run.id} has no results to make a card of: {state}.")
     found = analysis(run)
     parts = [
@@ -76,7 +77,7 @@ def _what_it_is(run: Run, outcome: Outcome, evaluation: Evaluation) -> str:
     side = data.resolution
     return (
         f"{made}, with a {recipe.head} head for the {len(data.class_names)} classes of "
-        f"{_plain(data.title)}. It names {_share(evaluation.top1)} of "
+        f"{_plain(data.title)}. It names {with_interval(evaluation.top1)} of "
         f"{evaluation.top1.n:,} test images right.\n\n"
         f"It takes raw RGB pictures, uint8 N×{side}×{side}×3, and gives a probability for each "
         "class:\n\n"
@@ -134,13 +135,13 @@ def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
         "## Figures\n\nOn the test set, with 95 % Wilson intervals.\n\n"
         + _table(
             [
-                ("Top-1 accuracy", _share(evaluation.top1)),
-                *([("Top-5 accuracy", _share(evaluation.top5))] if len(ordered) > 5 else []),
-                ("Macro F1", f"{100 * evaluation.macro_f1:.1f} %"),
+                ("Top-1 accuracy", with_interval(evaluation.top1)),
+                *([("Top-5 accuracy", with_interval(evaluation.top5))] if len(ordered) > 5 else []),
+                ("Macro F1", percent(evaluation.macro_f1)),
                 ("Log loss", f"{evaluation.loss:.3f} nats"),
                 (
                     "Validation accuracy, by which the epoch was chosen",
-                    f"{100 * outcome.val_accuracy:.1f} % of {outcome.dataset.validation:,} images",
+                    f"{percent(outcome.val_accuracy)} of {outcome.dataset.validation:,} images",
                 ),
                 ("Best epoch", f"{outcome.best_epoch} of {outcome.epochs}"),
             ]
@@ -165,15 +166,16 @@ def _confused(evaluation: Evaluation) -> str:
 def _calibration(found: Analysis) -> str:
     before, after = found.believable.before, found.believable.after
     temperature = found.believable.temperature
-    rows = [
-        ("Expected calibration error, 15 equal bins", before.ece, after.ece if after else None),
-        ("The same, adaptive bins", before.adaptive_ece, after.adaptive_ece if after else None),
-        ("Brier score", before.brier, after.brier if after else None),
-        ("Log loss (nats)", before.loss, after.loss if after else None),
-    ]
+    rows = (
+        ("Expected calibration error, 15 equal bins", "ece", percent),
+        ("The same, adaptive bins", "adaptive_ece", percent),
+        ("Brier score", "brier", "{:.3f}".format),
+        ("Log loss (nats)", "loss", "{:.3f}".format),
+    )
     body = "".join(
-        f"| {name} | {one:.3f} | {'–' if other is None else f'{other:.3f}'} |\n"
-        for name, one, other in rows
+        f"| {name} | {shown(getattr(before, attribute))} | "
+        f"{shown(getattr(after, attribute)) if after else '–'} |\n"
+        for name, attribute, shown in rows
     )
     scaled = (
         "No temperature was fitted: its answers to the validation set are not stored, are fewer "
@@ -225,7 +227,7 @@ def _limits(run: Run, outcome: Outcome, evaluation: Evaluation) -> str:
     if outcome.saved_model_agreement < 1:
         limits.append(
             f"The saved model gives the recorded answer on "
-            f"{100 * outcome.saved_model_agreement:.1f} % of the checked pictures: the frozen "
+            f"{percent(outcome.saved_model_agreement)} of the checked pictures: the frozen "
             "backbone was computed in another engine or precision."
         )
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
@@ -245,10 +247,6 @@ def _made(run: Run, outcome: Outcome) -> str:
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     body = "".join(f"| {_plain(name)} | {_plain(value)} |\n" for name, value in rows)
     return f"|  |  |\n|---|---|\n{body}".rstrip("\n")
-
-
-def _share(value: Proportion) -> str:
-    return f"{100 * value.value:.1f} % ({100 * value.low:.1f} to {100 * value.high:.1f} %)"
 
 
 def _value(value: object) -> str:

@@ -9,8 +9,9 @@ from tl_core.compare.document import ComparedRun, Comparison
 from tl_core.compare.pictures import test_set
 from tl_core.errors import TransferLabError
 from tl_core.evaluation.mistakes import Answer, Exhibit
-from tl_core.report.html import dot, percent, picture, text
+from tl_core.report.html import dot, picture, text, unbroken
 from tl_core.runs.store import Run
+from tl_core.wording import percent
 
 _HARDEST, _EACH, _PAIRS = 12, 6, 6
 
@@ -90,7 +91,7 @@ def _answer(number: int, run: ComparedRun, answer: Answer, names: Sequence[str],
     return (
         f'<li title="{text(run.title)}">{dot(run.backbone)} {number} '
         f"{text(names[answer.answer])}{right} "
-        f"{percent(answer.confidence, 0)}</li>"
+        f"{unbroken(percent(answer.confidence))}</li>"
     )
 
 
@@ -105,7 +106,7 @@ def _pairs(found: Comparison, run: ComparedRun, pictures: Pictures) -> str:
         cards.append(
             f'<div class="card pair"><div><b>{text(names[pair.label])}</b> called '
             f"<b>{text(names[pair.answer])}</b><br>{many}, "
-            f"{percent(pair.share)} of the class<br>{images}</div></div>"
+            f"{unbroken(percent(pair.share))} of the class<br>{images}</div></div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>'
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tl_core.backbones.table import BACKBONES
+from tl_core.wording import percent
 
 # Pictures larger than this are made smaller; up to it they are kept to the pixel.
 _THUMBNAIL = 96
@@ -21,9 +22,9 @@ def text(value: object) -> str:
     return html.escape(str(value))
 
 
-def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share of 0..1 as people read it."""
-    return "–" if share is None else f"{100 * share:.{digits}f}\u00a0%"
+def unbroken(shown: str) -> str:
+    """Return text whose numbers stay on a line with their units."""
+    return shown.replace(" ", "\u00a0")
 
 
 def dot(backbone: str) -> str:
@@ -48,7 +49,7 @@ def number(value: float | None, shown: str) -> Cell:
 
 def share(value: float | None) -> Cell:
     """Return a cell with a share of 0..1 as a percentage."""
-    return number(value, percent(value))
+    return number(value, "–" if value is None else unbroken(percent(value)))
 
 
 def word(value: str) -> Cell:

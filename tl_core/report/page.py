@@ -10,11 +10,12 @@ from tl_core.figures.script import plotly_script
 from tl_core.report import figures
 from tl_core.report.figures import Chart
 from tl_core.report.gallery import gallery
-from tl_core.report.html import dot, facts, number, percent, share, table, text, word
+from tl_core.report.html import dot, facts, number, share, table, text, unbroken, word
 from tl_core.report.look import SCRIPT, STYLE
 from tl_core.report.tables import differences_table, phases_table, runs_table
 from tl_core.runs.names import provenance
 from tl_core.runs.store import Run
+from tl_core.wording import with_interval
 
 # What a browser then refuses to load: everything that is not in this file.
 _POLICY = (
@@ -226,14 +227,13 @@ def _together(found: Comparison) -> str:
         )
         for pair in found.agreement
     )
+    right, any_right = (unbroken(with_interval(p)) for p in (average.top1, average.any_right))
     return (
         "<h2>Together</h2>"
-        f"<p>The average of all runs' probabilities names <b>{percent(average.top1.value)}</b> "
-        f"({percent(average.top1.low)} to {percent(average.top1.high)}) right, "
+        f"<p>The average of all runs' probabilities names <b>{right}</b> right, "
         f"{100 * average.gain:+.1f} points beside {text(best.title)} alone "
         f"({average.verdict}); at least one run is right on "
-        f"{percent(average.any_right.value)} ({percent(average.any_right.low)} to "
-        f"{percent(average.any_right.high)}).</p>"
+        f"{any_right}.</p>"
         + table(
             "How far two runs give the same answer; Cohen's kappa is 0 at chance and 1 always",
             ("Run", "and", "Same answer", "Kappa"),

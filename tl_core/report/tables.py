@@ -2,7 +2,8 @@
 
 from tl_core.compare.document import ComparedRun, Comparison
 from tl_core.progress import PHASES
-from tl_core.report.html import Cell, dot, number, percent, share, table, word
+from tl_core.report.html import Cell, dot, number, share, table, unbroken, word
+from tl_core.wording import interval
 
 
 def runs_table(found: Comparison) -> str:
@@ -63,7 +64,7 @@ def _row(run: ComparedRun) -> tuple[Cell, ...]:
     return (
         Cell(f"{dot(run.backbone)} {name.shown}", name.by),
         share(run.top1.value),
-        number(run.top1.low, f"{percent(run.top1.low)} to {percent(run.top1.high)}"),
+        number(run.top1.low, unbroken(interval(run.top1))),
         *_top5(run),
         share(run.macro_f1),
         share(run.val_accuracy),
@@ -87,5 +88,4 @@ def _slow_batches(run: ComparedRun) -> Cell:
 def _top5(run: ComparedRun) -> tuple[Cell, Cell]:
     if not run.has_top5:
         return number(None, "–"), number(None, "–")
-    low, high = run.top5.low, run.top5.high
-    return share(run.top5.value), number(low, f"{percent(low)} to {percent(high)}")
+    return share(run.top5.value), number(run.top5.low, unbroken(interval(run.top5)))

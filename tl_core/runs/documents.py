@@ -16,6 +16,16 @@ Moment = Annotated[float, Field(ge=0, lt=253_000_000_000, allow_inf_nan=False)]
 
 ACTIVE: frozenset[State] = frozenset({"queued", "running", "stopping"})
 
+STATE_WORDS: dict[State, str] = {
+    "queued": "waiting",
+    "running": "training",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+    "failed": "failed",
+    "finished": "finished",
+}
+
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +57,11 @@ class Status(_Document):
     notes: tuple[str, ...] = ()
     pid: int | None = None
     pid_created: float | None = None
+
+    @property
+    def said(self) -> str:
+        """The state as people are told it, in pages and on the command line."""
+        return STATE_WORDS[self.state]
 
 
 class Headline(Figures):

@@ -59,6 +59,6 @@ def _waiting(run: Run) -> Run:
     run = again(run)
     if not run.waits:
         raise TransferLabError(
-            f"Run {run.id} is {run.status.state}; only a run that waits can be moved or held."
+            f"Run {run.id} is {run.status.said}; only a run that waits can be moved or held."
         )
     return run

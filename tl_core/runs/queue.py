@@ -93,7 +93,7 @@ def resume(run: Run) -> Run:
                 f"Run {run.id} was made elsewhere and is not gone on with; train one of its recipe."
             )
         if status.state not in RESUMABLE:
-            raise TransferLabError(f"Run {run.id} is {status.state}; there is nothing to resume.")
+            raise TransferLabError(f"Run {run.id} is {status.said}; there is nothing to resume.")
         try:
             (run.folder / STOP_REQUEST).unlink(missing_ok=True)
             reserve.set_aside(run.folder)

@@ -68,7 +68,7 @@ def record(run: Run) -> Run:
     """
     outcome = run.outcome
     if outcome is None:
-        state = run.problem or f"it is {run.status.state}"
+        state = run.problem or f"it is {run.status.said}"
         raise TransferLabError(f"Run {run.id} cannot be recorded: {state}.")
     if run.imported:
         raise TransferLabError(f"Run {run.id} was made elsewhere; record the runs made here.")

@@ -12,6 +12,7 @@ from tl_core.training.head import build_head
 from tl_core.training.loop import Loop
 from tl_core.training.optimizers import make_optimizer
 from tl_core.training.recipe import Recipe
+from tl_core.wording import percent
 
 DECAYS = (0.1, 0.5, 2.0, 8.0)
 
@@ -31,7 +32,7 @@ class Sweep:
 
     def __str__(self) -> str:
         tried = ", ".join(
-            f"{decay:g}: {100 * accuracy:.1f} %"
+            f"{decay:g}: {percent(accuracy)}"
             for decay, accuracy in zip(self.tried, self.accuracies, strict=True)
         )
         return f"Validation chose a weight decay of {self.decay:g} for the head ({tried})."

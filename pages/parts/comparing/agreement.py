@@ -6,6 +6,7 @@ import streamlit as st
 from pages.parts import words
 from tl_core.compare import Comparison
 from tl_core.runs.store import Run
+from tl_core.wording import interval, percent
 
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
@@ -16,19 +17,19 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
         return
     best = comparison.runs[together.best_single]
     st.header(
-        f"Averaging their probabilities names {words.percent(together.top1.value)} right: "
+        f"Averaging their probabilities names {percent(together.top1.value)} right: "
         f"{_beside(together.verdict)} {words.plain(best.title)} alone"
     )
     with st.grid(4, min_column_width=200, gap="small"):
-        st.metric("Average, top-1", words.percent(together.top1.value), border=True)
+        st.metric("Average, top-1", percent(together.top1.value), border=True)
         st.metric("Gain over the best", f"{100 * together.gain:+.1f} points", border=True)
         if best.has_top5:
-            st.metric("Average, top-5", words.percent(together.top5.value), border=True)
-        st.metric("At least one is right", words.percent(together.any_right.value), border=True)
+            st.metric("Average, top-5", percent(together.top5.value), border=True)
+        st.metric("At least one is right", percent(together.any_right.value), border=True)
     st.caption(
-        f"95 % intervals: top-1 {words.interval(together.top1)}"
-        + (f", top-5 {words.interval(together.top5)}" if best.has_top5 else "")
-        + f", at least one {words.interval(together.any_right)}: what a perfect choice between "
+        f"95 % intervals: top-1 {interval(together.top1)}"
+        + (f", top-5 {interval(together.top5)}" if best.has_top5 else "")
+        + f", at least one {interval(together.any_right)}: what a perfect choice between "
         "the runs would reach."
     )
     titles = [row.title for row in comparison.runs]

@@ -10,6 +10,7 @@ from tl_core.compare import Comparison
 from tl_core.evaluation.calibration import FEWEST_TO_SCALE_BY
 from tl_core.figures.trust import Coverage, Reliability, coverage_curves, reliability_diagram
 from tl_core.runs.store import Run
+from tl_core.wording import percent
 
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
@@ -43,17 +44,21 @@ def _table(comparison: Comparison) -> None:
     runs = comparison.runs
     columns: dict[str, list[str]] = {
         "Run": [run.title for run in runs],
-        "Temperature": [_figure(run.believable.temperature) for run in runs],
+        "Temperature": [
+            "–" if run.believable.temperature is None else f"{run.believable.temperature:.2f}"
+            for run in runs
+        ],
     }
-    for name, attribute in (
-        ("ECE", "ece"),
-        ("Adaptive ECE", "adaptive_ece"),
-        ("Brier", "brier"),
-        ("Loss", "loss"),
+    for name, attribute, shown in (
+        ("ECE", "ece", percent),
+        ("Adaptive ECE", "adaptive_ece", percent),
+        ("Brier", "brier", "{:.3f}".format),
+        ("Loss", "loss", "{:.3f}".format),
     ):
-        columns[name] = [_figure(getattr(run.believable.before, attribute)) for run in runs]
+        columns[name] = [shown(getattr(run.believable.before, attribute)) for run in runs]
         columns[f"{name}, scaled"] = [
-            _figure(getattr(run.believable.after, attribute, None)) for run in runs
+            "–" if run.believable.after is None else shown(getattr(run.believable.after, attribute))
+            for run in runs
         ]
     table(columns, alt="Calibration of each run before and after temperature scaling")
     st.caption(
@@ -63,7 +68,3 @@ def _table(comparison: Comparison) -> None:
         "above 1 means that the run was too sure of itself. There is none where fewer than "
         f"{FEWEST_TO_SCALE_BY} validation images are known, or all of them are named right."
     )
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

@@ -14,6 +14,7 @@ from tl_core.compare import Comparison
 from tl_core.compare.document import ComparedRun
 from tl_core.evaluation.confusion import inside_pair
 from tl_core.figures.failures import MOST_CLASSES, confusion_heat_map
+from tl_core.wording import percent
 
 _PAIRS = 6
 
@@ -112,7 +113,7 @@ def _confused_pairs(comparison: Comparison, row: ComparedRun, pictures: TestSet 
                 many = "1 picture" if pair.count == 1 else f"{pair.count:,} pictures"
                 st.markdown(
                     f"**{label}** called **{answer}**  \n"
-                    f":small[:gray[{many}, {words.percent(pair.share)} of the class]]"
+                    f":small[:gray[{many}, {percent(pair.share)} of the class]]"
                 )
                 if isinstance(pictures, TestSet):
                     gallery.thumbnails(pictures, pair.positions)

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts import words
 from pages.parts.chart import chart
 from pages.parts.comparing import confusions, gallery
 from pages.parts.kept import unless_kept
@@ -14,6 +13,7 @@ from pages.parts.test_set import test_set
 from tl_core.compare import Comparison
 from tl_core.figures.failures import superclass_heat_map
 from tl_core.runs.store import Run
+from tl_core.wording import percent
 
 _CLASSES, _CONFUSIONS, _PICTURES = "Classes", "Confusions", "Pictures"
 _PARTS = (_CLASSES, _CONFUSIONS, _PICTURES)
@@ -75,7 +75,7 @@ def _classes(comparison: Comparison) -> None:
     )
     st.caption(
         "A class has few test images: the 95 % interval of an accuracy here is up to "
-        f"{words.percent(comparison.widest_class_interval)} wide."
+        f"{percent(comparison.widest_class_interval)} wide."
     )
     titles = [row.title for row in comparison.runs]
     table = pd.DataFrame(

@@ -10,6 +10,7 @@ from pages.parts.kept import unless_kept
 from pages.parts.test_set import TestSet
 from tl_core.compare import Comparison
 from tl_core.evaluation.mistakes import Exhibit
+from tl_core.wording import percent
 
 _SHOWN = 12
 _SIDE = 112
@@ -84,7 +85,7 @@ def _card(comparison: Comparison, exhibit: Exhibit, pictures: TestSet | str) -> 
         tick = ":green[:material/check:]" if answer.answer == exhibit.label else ""
         lines.append(
             f":small[{words.dot(row.backbone)} {number} {words.plain(names[answer.answer])} "
-            f"{words.percent(answer.confidence)} {tick}]"
+            f"{percent(answer.confidence)} {tick}]"
         )
     # One text with line breaks: a dozen cards of an element for each line are slow to draw.
     st.markdown("  \n".join(lines))

@@ -15,6 +15,7 @@ from tl_core.figures.seeds import SeedRow, seed_spread
 from tl_core.figures.verdicts import verdict_table
 from tl_core.runs.names import provenance, run_name
 from tl_core.runs.store import Run
+from tl_core.wording import interval, percent
 
 
 def draw(comparison: Comparison, runs: list[Run]) -> None:
@@ -38,10 +39,10 @@ def draw(comparison: Comparison, runs: list[Run]) -> None:
 
 def _card(row: ComparedRun, run: Run) -> None:
     st.markdown(f"{words.dot(row.backbone)} **{words.plain(run_name(run))}** {words.marks(run)}")
-    st.metric("Top-1", words.percent(row.top1.value))
-    top5 = f"Top-5 {words.percent(row.top5.value)} ({words.interval(row.top5)}) · "
+    st.metric("Top-1", percent(row.top1.value))
+    top5 = f"Top-5 {percent(row.top5.value)} ({interval(row.top5)}) · "
     said = [
-        f":gray[95 %: {words.interval(row.top1)}]",
+        f":gray[95 %: {interval(row.top1)}]",
         f"{top5 if row.has_top5 else ''}best epoch {row.best_epoch} of {row.epochs} · "
         f"{row.minutes:.1f} min to train · {row.ms_per_image:.1f} ms per image · "
         f"{words.millions(row.parameters)} parameters · {row.megabytes:.0f} MB",

@@ -18,6 +18,7 @@ from tl_core.paths import without_folders
 from tl_core.runs import about, bin
 from tl_core.runs.names import run_name
 from tl_core.runs.store import Run, get_run
+from tl_core.wording import interval, percent
 
 # More file names than these nobody reads on a page; `tl show RUN --json` has them all.
 _MOST_SKIPPED = 100
@@ -57,8 +58,8 @@ def _outcome(run: Run, runs: list[Run]) -> None:
         top1 = run.figures.top1
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"Top-1 **{words.percent(top1.value)}** "
-                f":gray[(95 %: {words.interval(top1)}) on {top1.n:,} test images of "
+                f"Top-1 **{percent(top1.value)}** "
+                f":gray[(95 %: {interval(top1)}) on {top1.n:,} test images of "
                 f"{words.plain(words.dataset_title(run))}]"
             )
             link_to_results(run, runs)

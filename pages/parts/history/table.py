@@ -11,6 +11,7 @@ from tl_core.paths import without_folders
 from tl_core.runs.names import run_title
 from tl_core.runs.store import Run
 from tl_core.runs.summary import minutes
+from tl_core.wording import interval
 
 
 def draw(runs: list[Run]) -> Run | None:
@@ -72,11 +73,11 @@ def _row(run: Run) -> dict[str, object]:
     status = run.status
     return {
         "Run": run_title(run),
-        "State": "waiting, held" if status.held else words.STATES[status.state],
+        "State": "waiting, held" if status.held else status.said,
         "Network": BACKBONES[run.recipe.backbone].title,
         "Data": words.dataset_title(run),
         "Top-1 %": 100 * run.figures.top1.value if run.figures else None,
-        "95 % interval": words.interval(run.figures.top1) if run.figures else None,
+        "95 % interval": interval(run.figures.top1) if run.figures else None,
         "Minutes": minutes(run),
         "Asked for": datetime.fromtimestamp(status.created),
         "Tags": list(run.about.tags),
