@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from pages.parts import choose, home, live, log, pictures
 from pages.parts.comparing import verdict
 from pages.parts.history import table
+from pages.parts.words import said
 from tl_core.paths import without_folders
 
 PAGES = (
@@ -193,6 +194,20 @@ def test_a_download_that_cannot_be_made_is_in_the_log(own_folders: Path) -> None
 )
 def test_of_a_path_the_last_part_stays(text: str, shown: str) -> None:
     assert without_folders(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("`tl log RUN` shows why.", "`tl log RUN` shows why."),
+        ("Choose the weights `random`.", "Choose the weights `random`."),
+        ("Put /srv/here/my_file.h5 there", r"Put …/my\_file.h5 there"),
+        ("See `/srv/here/my_file.h5`.", "See `…/my_file.h5`."),
+        ("of `*bold*` or [a](b)", r"of \`\*bold\*\` or \[a\](b)"),
+    ],
+)
+def test_a_message_shows_commands_as_code_and_all_else_as_it_is(message: str, shown: str) -> None:
+    assert said(message) == shown
 
 
 def test_folders_of_the_installation_are_known_also_with_spaces(

@@ -7,8 +7,8 @@ from tl_core.settings import CHECKOUT, settings
 
 # A path from the root: after a space, a quote, a bracket or a colon. Names of folders may have a
 # space or two in them; more than that is taken for the words of a sentence.
-_WORD = r"[^\s/'\"<>|:;,()\[\]]+"
-_PATH = re.compile(rf"(?<![^\s'\"(\[{{=:])/(?![/\s])(?:{_WORD}(?: {_WORD}){{0,2}}/)*")
+_WORD = r"[^\s/'\"`<>|:;,()\[\]]+"
+_PATH = re.compile(rf"(?<![^\s'\"`(\[{{=:])/(?![/\s])(?:{_WORD}(?: {_WORD}){{0,2}}/)*")
 
 
 def without_known_folders(text: str) -> str:
