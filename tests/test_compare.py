@@ -346,5 +346,8 @@ def test_in_what_the_runs_differ_is_said():
         "dropout": ("0.5", "0"),
         "augmentation": ("flip", "none"),
     }
+    tuned = write("d", recipe={"fine_tune_blocks": 1, "fine_tune_epochs": 2})
+    told = {one.name: set(one.values) for one in compare([alike[0], tuned]).differences}
+    assert told["fine tune rate"] == {"0.0001", "–"}
     assert any("Not trained on equally many images" in caveat for caveat in found.caveats)
     assert not any("equally many" in caveat for caveat in compare(alike).caveats)

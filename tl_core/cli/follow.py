@@ -12,6 +12,7 @@ from tl_core import progress as work
 from tl_core.cli.output import duration, err
 from tl_core.runs.queue import refresh
 from tl_core.runs.store import Run, get_run, list_runs, waiting_runs
+from tl_core.wording import percent
 
 _LOOK = 0.25
 _REFRESH = 1.0
@@ -107,9 +108,9 @@ def _sentence(run: Run) -> str:
     if status.state == "stopping":
         return "Stopping"
     if not run.active:
-        return status.state.capitalize()
+        return status.said.capitalize()
     if status.phase is None:
-        return "Starting"
+        return status.message or "Starting"
     left = status.seconds_left
     return f"{status.message}{_last(run)}" + (f", {duration(left)} left" if left else "")
 
@@ -128,4 +129,4 @@ def _last(run: Run) -> str:
     epochs = [line for line in run.metrics() if line.kind == "epoch"]
     if not epochs or epochs[-1].val_accuracy is None:
         return ""
-    return f", validation {100 * epochs[-1].val_accuracy:.1f} % after epoch {len(epochs)}"
+    return f", validation {percent(epochs[-1].val_accuracy)} after epoch {len(epochs)}"

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from tl_core.evaluation.document import Document
 from tl_core.runs.documents import Outcome
 from tl_core.training.recipe import Recipe
+from tl_core.training.unused import unused_fields
 
 # Said by the training images, by what computed the features, or by the run's title.
 _ELSEWHERE = {"version", "backbone", "preset", "dataset", "limit", "engine", "precision"}
+
+_UNUSED = "–"
 
 
 class Difference(Document):
@@ -29,11 +32,15 @@ def differences(runs: Sequence[tuple[Recipe, Outcome]]) -> tuple[Difference, ...
 
 def _made_of(recipe: Recipe, outcome: Outcome) -> dict[str, str]:
     images = outcome.dataset.train
+    unused = unused_fields(recipe)
     chosen = recipe.resolved(images).model_dump(exclude=_ELSEWHERE)
     return {
         "training images": f"{images:,}",
         "features": f"{outcome.engine}, {outcome.precision}",
-        **{name.replace("_", " "): _said(value) for name, value in chosen.items()},
+        **{
+            name.replace("_", " "): _UNUSED if name in unused else _said(value)
+            for name, value in chosen.items()
+        },
     }
 
 

@@ -80,7 +80,7 @@ class Reporter(Progress):
         self._check()
         self._leave()
         self._phase = None
-        self._write_status("Starting …")
+        self._write_status("Starting TensorFlow …")
 
     def begin(self, phase: Phase, total: int, unit: str) -> None:
         """Start `phase`, or take it up again."""
