@@ -100,7 +100,7 @@ def stop(run: RunName) -> None:
 
 def _print_runs(found: list[Run]) -> None:
     print_table(
-        ("run", "state", "data", "top-1 % (95 %)", "took", "asked for", "called"),
+        ("run", "state", "data", "top-1 (95 %)", "took", "asked for", "called"),
         [_row(run) for run in found],
     )
 
