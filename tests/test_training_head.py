@@ -193,8 +193,12 @@ class Lucky(Loop):
         return found
 
 
-@pytest.mark.parametrize(("images", "kept"), [(999, 4), (1000, 1)])
-def test_of_few_validation_images_the_loss_chooses_the_epoch(images: int, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("images", "keep_last", "kept"), [(999, False, 4), (1000, False, 1), (1000, True, 4)]
+)
+def test_the_fewer_the_validation_images_the_less_they_choose(
+    images: int, keep_last: bool, kept: int
+) -> None:
     """Of 120 the accuracy chose an epoch that was five points below the last on test."""
     training, validation = examples(64), examples(images, seed=1)
     recipe = make_recipe(backbone="mobilenet_v2", epochs=4, batch_size=64)
@@ -202,8 +206,11 @@ def test_of_few_validation_images_the_loss_chooses_the_epoch(images: int, kept: 
     head = build_head(recipe, 8, *statistics, policy="float32", training=True)
     loop = Lucky(head, make_optimizer(recipe, peak=1e-2, decay=0.0, steps=4), 0.0, 8)
     options = {"phase": "head", "epochs": 4, "first_epoch": 1, "batch_size": 64}
-    options |= {"patience": 0, "seed": 0, "progress": Progress()}
-    assert fit(loop, training, validation, **options).best_epoch == kept
+    options |= {"patience": 0, "seed": 0, "progress": (heard := Heard())}
+    found = fit(loop, training, validation, keep_last=keep_last, **options)
+    assert found.best_epoch == kept
+    assert found.val_loss == heard.epochs[kept - 1]["val_loss"]
+    assert any("Epoch 4, the last, was kept" in note for note in heard.notes) is keep_last
 
 
 def test_a_sweep_keeps_the_decay_that_is_best_on_validation() -> None:

@@ -178,9 +178,9 @@ def test_other_data_than_at_the_beginning_starts_the_training_anew(tmp_path: Pat
     heard = Heard()
     whole(heard, checkpoint, {}, fingerprint="another")
     assert [number for number, _ in heard.epochs] == [1, 2]
-    assert heard.notes == [
+    assert heard.notes[0] == (
         "Training began anew after a break: the data or the weights are not those it began with."
-    ]
+    )
 
 
 def saved() -> Saved:

@@ -97,6 +97,17 @@ def test_a_run_with_the_same_seed_gives_the_same_numbers() -> None:
     assert second[1].cached_features
 
 
+@pytest.mark.parametrize(
+    ("choices", "kept"),
+    [({}, True), ({"schedule": "constant"}, False), ({"early_stopping": 1}, False)],
+)
+def test_of_few_validation_images_the_last_epoch_is_kept(choices: dict, kept: bool) -> None:
+    _, trained, _, heard = run("mobilenet_v2", learning_rate=1.0, **choices)
+    assert any("validation images are too few" in note for note in heard.notes) is kept
+    losses = [figures["val_loss"] for _, figures in heard.epochs]
+    assert trained.val_loss == (losses[-1] if kept else min(losses))
+
+
 def test_without_room_for_the_activations_the_frozen_part_is_passed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

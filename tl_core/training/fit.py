@@ -21,6 +21,7 @@ _KEEP_SECONDS = 1.0
 # So many images tell accuracies apart that differ by three points: their standard error is at most
 # 1.6 each, and less for the difference of two epochs.
 _ENOUGH_TO_COUNT = 1000
+_ENOUGH_TO_CHOOSE = 400
 # As in the loss of the test set, so that the two can be compared.
 _LEAST = float(np.finfo(np.float32).eps)
 
@@ -37,16 +38,17 @@ def fit(
     patience: int,
     seed: int,
     progress: Progress,
+    keep_last: bool = False,
     best: Fitted | None = None,
     saved: Saved | None = None,
     keep: Keep | None = None,
 ) -> Fitted:
     """Train for `epochs` and leave the model with the weights of its best epoch.
 
-    `preference` says which is best; `best` is what an earlier phase reached, which the model as it
-    comes in stands for. With `patience` above 0 the fit ends after so many epochs without a better
-    one. Epochs are numbered from `first_epoch`, and the order of the images follows from `seed` and
-    the epoch alone.
+    `preference` says which is best, or it is the last with `keep_last`; `best` is what an earlier
+    phase reached, which the model as it comes in stands for. With `patience` above 0 the fit ends
+    after so many epochs without a better one. Epochs are numbered from `first_epoch`, and the order
+    of the images follows from `seed` and the epoch alone.
 
     With `saved`, which `keep` was given in a fit like this one, it goes on from there and ends as
     that one would have. `keep` is called after the last epoch and after others, at most once a
@@ -112,7 +114,7 @@ def fit(
             break
         last = epoch
         reached = Fitted(epoch, epoch, val_loss, val_accuracy)
-        if best is None or rank(reached) > rank(best):
+        if best is None or keep_last or rank(reached) > rank(best):
             best = reached
             weights = loop.model.get_weights()
         progress.epoch(
@@ -131,8 +133,22 @@ def fit(
             keep(epoch, best, None if best.best_epoch == epoch else tuple(weights))
             kept = time.monotonic()
     assert best is not None and weights is not None
+    if keep_last:
+        progress.note(
+            f"Epoch {best.best_epoch}, the last, was kept: {len(validation)} validation images are "
+            "too few to tell which is best."
+        )
     loop.model.set_weights(weights)
     return Fitted(best.best_epoch, last, best.val_loss, best.val_accuracy)
+
+
+def tell_epochs_apart(images: int) -> bool:
+    """Return whether so many validation images can choose between epochs of a falling rate.
+
+    Of 4 to 120 the best epoch by loss was on average 0.1 to 5 points worse than the last one,
+    which has the smallest steps behind it; of 400 it was as good.
+    """
+    return images >= _ENOUGH_TO_CHOOSE
 
 
 def preference(accuracy: float, loss: float, images: int) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from tl_core.training.batches import Examples
 from tl_core.training.breaks import Breaks
 from tl_core.training.checkpoint import Checkpoint, Fitted
 from tl_core.training.fine_tune import trainable_top
-from tl_core.training.fit import fit, quality
+from tl_core.training.fit import fit, quality, tell_epochs_apart
 from tl_core.training.head import build_head, copy_head, feature_statistics
 from tl_core.training.inputs import Extracted, Inputs
 from tl_core.training.loop import Loop
@@ -210,6 +210,11 @@ class _Run:
         if fine_tuned:
             # The head's weights are among those of the top that were saved.
             return fine_tuned.reached.before, loop
+        keep_last = (
+            recipe.schedule == "cosine"
+            and not recipe.early_stopping
+            and not tell_epochs_apart(len(validation))
+        )
         started = time.monotonic()
         saved = self.breaks.saved_in("head")
         fitted = fit(
@@ -223,6 +228,7 @@ class _Run:
             patience=recipe.early_stopping,
             seed=recipe.seed,
             progress=self.progress,
+            keep_last=keep_last,
             saved=saved,
             keep=self.breaks.keep(loop, "head", None),
         )
