@@ -11,9 +11,15 @@ from tl_core.training.recipe import Recipe, make_recipe
     [
         ({"backbone": "resnet5"}, "no backbone 'resnet5'"),
         ({"colour": 3}, "no field 'colour'"),
-        ({"epochs": "many"}, "epochs is 'many'"),
-        ({"epochs": -1}, "epochs is -1"),
-        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"epochs": "many"}, "^epochs is 'many'; it must be a whole number.$"),
+        ({"epochs": 2.5}, "^epochs is 2.5; it must be a whole number.$"),
+        ({"epochs": -1}, "^epochs is -1; it must be at least 0.$"),
+        ({"batch_size": 9000}, "^batch_size is 9000; it must be at most 8192.$"),
+        ({"dropout": 1.0}, "^dropout is 1.0; it must be less than 1.$"),
+        ({"learning_rate": 0}, "^learning_rate is 0; it must be more than 0.$"),
+        ({"learning_rate": "fast"}, "^learning_rate is 'fast'; it must be a number.$"),
+        ({"test_views": "perhaps"}, "^test_views is 'perhaps'; it must be true or false.$"),
+        ({"epochs": -1, "seed": -1}, "^epochs is -1; .* seed is -1; it must be at least 0.$"),
         ({"input_size": 16}, "input_size is 16"),
         ({"hidden_units": 64}, "hidden_units belongs to the head 'mlp'"),
         ({"batch_norm": True}, "batch_norm belongs to the head 'mlp'"),
@@ -26,7 +32,7 @@ from tl_core.training.recipe import Recipe, make_recipe
         ({"optimizer": "adam"}, "no decoupled weight decay"),
         ({"precision": "int8", "engine": "keras"}, "no int8"),
         ({"sweep": True, "optimizer": "adam", "weight_decay": 0.0}, "sweep chooses"),
-        ({"optimizer": "lion"}, "optimizer is 'lion'"),
+        ({"optimizer": "lion"}, "^optimizer is 'lion'; it must be 'adam', 'adamw' or 'sgd'.$"),
         ({"seed": -1}, "seed is -1"),
     ],
 )
@@ -51,6 +57,16 @@ def test_every_preset_is_a_possible_recipe_for_every_backbone(preset: str, name:
 def test_a_quick_look_takes_all_images_of_small_data() -> None:
     limits = [preset_choices("quick", "vgg16", n).get("limit") for n in (6_000, 10_000, 10_001)]
     assert limits == [None, None, 10_000]
+
+
+def test_a_preset_trains_the_head_longer_on_few_images() -> None:
+    counts = (None, 50_000, 2_000, 1_000, 100, 9, 0)
+    for preset in ("frozen", "mirrored", "fine-tune"):
+        epochs = [preset_choices(preset, "vgg16", n).get("epochs", 10) for n in counts]
+        assert epochs == [10, 10, 10, 20, 200, 300, 300]
+    epochs = [preset_choices("quick", "vgg16", n).get("epochs", 10) for n in counts]
+    assert epochs == [10, 10, 10, 10, 50, 300, 300]
+    assert "epochs" not in preset_choices("notebook", "vgg16", 9)
 
 
 def test_a_step_of_the_head_suits_the_number_of_images() -> None:

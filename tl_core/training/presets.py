@@ -53,6 +53,13 @@ PRESETS: dict[str, Preset] = {
 
 DEFAULT_PRESET = "frozen"
 _QUICK_LIMIT = 10_000
+_EPOCHS = 10
+# Where ten epochs see fewer images in all, a head gains by more of them: on joined layers half a
+# point to three points with 100 to 1,000 images, on the last layer one to seven with 100 or fewer,
+# while with 500 it learns them by heart.
+_FEWEST_SEEN = 20_000
+_FEWEST_SEEN_BY_LAST = 5_000
+_MOST_EPOCHS = 300
 
 
 def preset_choices(
@@ -60,7 +67,8 @@ def preset_choices(
 ) -> dict[str, object]:
     """Return the recipe fields that `preset` sets for this backbone.
 
-    Of data with so many `labelled` images a preset takes all where it would take as many or more.
+    Of data with so many `labelled` images a preset takes all where it would take as many or more,
+    and trains the head longer where they are few.
 
     Raises:
         TransferLabError: there is no such preset or backbone.
@@ -70,28 +78,33 @@ def preset_choices(
     if preset == "quick":
         limited = labelled is None or labelled > _QUICK_LIMIT
         limit = {"limit": _QUICK_LIMIT} if limited else {}
-        return choices | limit | {"pooled_layers": "last"}
+        return choices | limit | _longer(labelled, _FEWEST_SEEN_BY_LAST) | {"pooled_layers": "last"}
+    longer = _longer(labelled, _FEWEST_SEEN)
     # Twice the features need twice the decay. Dense networks keep to averages: where the processor
     # has no bfloat16 they run in integers, twice as fast, which do not give deviations rightly.
     spread = {} if row.dense else {"pooled_layers": "spread", "weight_decay": 4.0}
     if preset == "frozen":
-        return choices | spread
+        return choices | longer | spread
     if preset == "mirrored":
         # Training on mirror images too would add nothing to what averaging over them brings.
-        return choices | spread | {"test_views": True}
+        return choices | longer | spread | {"test_views": True}
     if preset == "fine-tune":
-        return choices | {
-            "augmentation": ("flip",),
-            "test_views": True,
-            "dropout": 0.3,
-            "label_smoothing": 0.1,
-            "fine_tune_blocks": row.fine_tune_blocks,
-            "fine_tune_epochs": 12,
-            "fine_tune_rate": 5e-4,
-            "fine_tune_batch_size": 128,
-            "fine_tune_mixup": 0.2,
-            "fine_tune_shift": 1,
-        }
+        return (
+            choices
+            | longer
+            | {
+                "augmentation": ("flip",),
+                "test_views": True,
+                "dropout": 0.3,
+                "label_smoothing": 0.1,
+                "fine_tune_blocks": row.fine_tune_blocks,
+                "fine_tune_epochs": 12,
+                "fine_tune_rate": 5e-4,
+                "fine_tune_batch_size": 128,
+                "fine_tune_mixup": 0.2,
+                "fine_tune_shift": 1,
+            }
+        )
     if preset == "notebook":
         choices |= {
             "input_size": max(32, row.smallest_size),
@@ -112,3 +125,9 @@ def preset_choices(
             }
         return choices
     raise TransferLabError(f"There is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+
+
+def _longer(labelled: int | None, fewest_seen: int) -> dict[str, object]:
+    if labelled is None or labelled * _EPOCHS >= fewest_seen:
+        return {}
+    return {"epochs": min(fewest_seen // max(labelled, 1), _MOST_EPOCHS)}

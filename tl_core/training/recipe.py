@@ -8,6 +8,7 @@ from tl_core.backbones.build import Pooled
 from tl_core.backbones.table import BACKBONES
 from tl_core.errors import TransferLabError
 from tl_core.features.views import View
+from tl_core.training.refusals import refusal
 
 # The head's highest learning rate where a step has the most images that are taken by themselves.
 _RATE = 4e-3
@@ -99,7 +100,8 @@ class Recipe(BaseModel):
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         0,
         description="Stop after so many epochs without a better one on validation; 0: never. "
-        "The best epoch is kept in any case.",
+        "The best epoch is kept in any case, but of fewer than 400 validation images the last one, "
+        "unless the rate is constant or training stops early.",
     )
     fine_tune_blocks: Annotated[int, Field(ge=0)] = Field(
         0, description="How many of the backbone's last blocks are trained too."
@@ -205,19 +207,7 @@ def make_recipe(**choices: object) -> Recipe:
     try:
         return Recipe.model_validate(choices)
     except ValidationError as error:
-        raise TransferLabError("; ".join(_sentence(e) for e in error.errors())) from error
-
-
-def _sentence(error: object) -> str:
-    assert isinstance(error, dict)
-    where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
-    if error["type"] == "extra_forbidden":
-        return f"A recipe has no field {where!r}."
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    if error["type"] == "missing":
-        return f"The recipe lacks {where!r}."
-    return f"{where} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}."
+        raise TransferLabError(" ".join(refusal(one) for one in error.errors())) from error
 
 
 def _problem(recipe: Recipe) -> str | None:
