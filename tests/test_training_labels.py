@@ -112,7 +112,7 @@ def test_heads_trained_beside_each_other_are_those_trained_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe, data = small(head="mlp")
-    monkeypatch.setattr(study, "_STEPS", 60)
+    monkeypatch.setattr(study, "_STEPS", ((None, 60),))
 
     def slowly(*choices: object, **named: object) -> object:
         sleep(0.05)
