@@ -2,8 +2,8 @@
 
     TL_DATA_DIR=… TL_WEIGHTS_DIR=… python benchmarks/few_images.py [BACKBONE] [--seeds 5] [--json]
 
-Some pictures of each of some classes of CIFAR-100 stand for a small collection; a tenth of them,
-and one of each class at least, is its validation. One side is the preset `frozen` as it takes so
+Some pictures of each of some classes of CIFAR-100 stand for a small collection; a tenth of them is
+its validation. One side is the preset `frozen` as it takes so
 few. The other takes them as if they were many: ten epochs, of which validation chooses the one with
 the lowest loss. Both sides see the same pictures and features and differ in nothing else. A seed
 decides which pictures, the first weights and the order; all test images of the classes are named.
@@ -22,7 +22,7 @@ AS_MANY = {"epochs": 10, "early_stopping": 10}
 
 def collection(whole, classes: int, of_each: int, seed: int):  # type: ignore[no-untyped-def]
     """Return a data set of `of_each` labelled pictures of every tenth or of all classes."""
-    from tl_core.data.splits import VALIDATION_SHARE, hold_out
+    from tl_core.data.splits import hold_out_validation
 
     chosen = np.arange(0, 100, 100 // classes)
     number = np.full(100, -1)
@@ -30,7 +30,7 @@ def collection(whole, classes: int, of_each: int, seed: int):  # type: ignore[no
     labels = number[whole.labels]
     order = np.random.default_rng(seed).permutation(whole.train)
     some = np.concatenate([order[labels[order] == c][:of_each] for c in range(classes)])
-    train, validation = hold_out(some, labels, VALIDATION_SHARE, seed)
+    train, validation = hold_out_validation(some, labels, seed)
     return replace(
         whole,
         labels=labels,

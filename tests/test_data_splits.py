@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tl_core.data.splits import hold_out, limited, stratified_order
+from tl_core.data.splits import hold_out_test, hold_out_validation, limited, stratified_order
 from tl_core.errors import TransferLabError
 
 class_sizes = st.lists(st.integers(3, 40), min_size=2, max_size=12)
@@ -34,10 +34,10 @@ def test_every_beginning_of_a_stratified_order_has_the_classes_in_proportion(siz
 
 
 @unhurried
-@given(class_sizes, seeds, st.sampled_from([0.1, 0.2]))
-def test_holding_out_leaves_every_class_on_both_sides(sizes, seed, share):
+@given(class_sizes, seeds)
+def test_a_test_set_leaves_every_class_on_both_sides(sizes, seed):
     labels = labels_of(sizes, seed)
-    rest, held = hold_out(np.arange(len(labels)), labels, share, seed)
+    rest, held = hold_out_test(np.arange(len(labels)), labels, seed)
     assert sorted([*rest, *held]) == list(range(len(labels)))
     assert np.bincount(labels[held], minlength=len(sizes)).min() >= 1
     # A test set held out of three images must leave two, for training and validation.
@@ -45,10 +45,22 @@ def test_holding_out_leaves_every_class_on_both_sides(sizes, seed, share):
 
 
 @unhurried
+@given(class_sizes, seeds)
+def test_validation_takes_a_tenth_and_of_no_class_the_last_image(sizes, seed):
+    labels = labels_of(sizes, seed)
+    rest, held = hold_out_validation(np.arange(len(labels)), labels, seed)
+    assert sorted([*rest, *held]) == list(range(len(labels)))
+    assert len(held) == max(1, round(0.1 * len(labels)))
+    assert np.bincount(labels[rest], minlength=len(sizes)).min() >= 1
+    if len(held) >= len(sizes):
+        assert np.bincount(labels[held], minlength=len(sizes)).min() >= 1
+
+
+@unhurried
 @given(class_sizes, seeds, st.data())
 def test_a_smaller_limit_takes_a_subset_of_each_split(sizes, seed, data):
     labels = labels_of(sizes, seed)
-    train, validation = hold_out(np.arange(len(labels)), labels, 0.1, seed)
+    train, validation = hold_out_validation(np.arange(len(labels)), labels, seed)
     limits = st.integers(2 * len(sizes), len(labels))
     small, large = sorted([data.draw(limits), data.draw(limits)])
     few, many = (limited(train, validation, labels, limit) for limit in (small, large))
@@ -58,12 +70,13 @@ def test_a_smaller_limit_takes_a_subset_of_each_split(sizes, seed, data):
     assert set(few[1]) <= set(many[1])
     for part in (*few, *many):
         assert (np.diff(part) > 0).all()
+    for part in (few[0], many[0]):
         assert len(np.unique(labels[part])) == len(sizes)
 
 
 def test_balanced_classes_stay_balanced():
     labels = labels_of([500] * 100)
-    train, validation = hold_out(np.arange(50_000), labels, 0.1, 3)
+    train, validation = hold_out_validation(np.arange(50_000), labels, 3)
     assert (np.bincount(labels[validation]) == 50).all()
     few, checks = limited(train, validation, labels, 1000)
     assert (np.bincount(labels[few]) == 9).all()
@@ -72,7 +85,9 @@ def test_balanced_classes_stay_balanced():
 
 def test_another_seed_gives_another_split_and_the_same_seed_the_same():
     labels = labels_of([50] * 4)
-    first, again, other = (hold_out(np.arange(200), labels, 0.1, seed)[1] for seed in (5, 5, 6))
+    first, again, other = (
+        hold_out_validation(np.arange(200), labels, seed)[1] for seed in (5, 5, 6)
+    )
     assert (first == again).all()
     assert set(first) != set(other)
 
@@ -86,6 +101,6 @@ def test_the_order_of_the_positions_given_does_not_matter():
 @pytest.mark.parametrize(("limit", "words"), [(19, "raise it to 20"), (501, "lower it")])
 def test_an_impossible_limit_is_refused_with_the_possible_one(limit, words):
     labels = labels_of([50] * 10)
-    train, validation = hold_out(np.arange(500), labels, 0.1, 0)
+    train, validation = hold_out_validation(np.arange(500), labels, 0)
     with pytest.raises(TransferLabError, match=words):
         limited(train, validation, labels, limit)

@@ -13,7 +13,7 @@ from tl_core.data.dataset import Dataset, Skipped
 from tl_core.data.folder_check import unreadable
 from tl_core.data.folder_scan import Picture, Scan, scan
 from tl_core.data.images import FileImages
-from tl_core.data.splits import TEST_SHARE, VALIDATION_SHARE, hold_out, limited, stratified_order
+from tl_core.data.splits import hold_out_test, hold_out_validation, limited, stratified_order
 from tl_core.errors import TransferLabError
 from tl_core.progress import Progress
 
@@ -78,12 +78,12 @@ def _splits(
     pool = np.flatnonzero(np.isin(given, ("", "train")))
     test, validation = np.flatnonzero(given == "test"), np.flatnonzero(given == "validation")
     if not len(test):
-        pool, test = hold_out(pool, labels, TEST_SHARE, seed)
+        pool, test = hold_out_test(pool, labels, seed)
     if len(validation):
         train = stratified_order(pool, labels, seed)
         validation = stratified_order(validation, labels, seed)
     else:
-        train, validation = hold_out(pool, labels, VALIDATION_SHARE, seed)
+        train, validation = hold_out_validation(pool, labels, seed)
     return train, validation, np.sort(test)
 
 

@@ -11,7 +11,7 @@ from tl_core.data.dataset import Dataset
 from tl_core.data.folder import open_folder
 from tl_core.data.images import ArrayImages
 from tl_core.data.picture_file import ACCEPTED
-from tl_core.data.splits import VALIDATION_SHARE, hold_out, limited
+from tl_core.data.splits import hold_out_validation, limited
 from tl_core.data.stored import Stored
 from tl_core.errors import TransferLabError
 from tl_core.progress import Progress
@@ -151,7 +151,7 @@ def _dataset(
             "(input_size decides what the network sees)."
         )
     pool, test = np.arange(count - stored.tests), np.arange(count - stored.tests, count)
-    train, validation = hold_out(pool, stored.labels, VALIDATION_SHARE, seed)
+    train, validation = hold_out_validation(pool, stored.labels, seed)
     train, validation = limited(train, validation, stored.labels, limit)
     return Dataset(
         name=name,

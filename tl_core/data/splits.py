@@ -34,16 +34,32 @@ def stratified_order(positions: Positions, labels: Positions, seed: int) -> Posi
     return shuffled[by_class][np.lexsort((level, turn))]
 
 
-def hold_out(
-    positions: Positions, labels: Positions, share: float, seed: int
+def hold_out_test(
+    positions: Positions, labels: Positions, seed: int
 ) -> tuple[Positions, Positions]:
-    """Split `positions` into (the rest, `share` of them), stratified, at least one of each class.
+    """Split `positions` into (the rest, `TEST_SHARE` of them), at least one of each class.
 
     Both come back in stratified order, so that a beginning of either is stratified too.
     """
-    order = stratified_order(positions, labels, seed)
     classes = len(np.unique(labels[positions]))
-    held = max(classes, round(share * len(positions)))
+    return _split(positions, labels, max(classes, round(TEST_SHARE * len(positions))), seed)
+
+
+def hold_out_validation(
+    positions: Positions, labels: Positions, seed: int
+) -> tuple[Positions, Positions]:
+    """Split `positions` into (the rest, `VALIDATION_SHARE` of them), at least one image.
+
+    Where a class has fewer than ten images not every class is validated on: its labels are worth
+    more to train on. Both come back in stratified order, as from `hold_out_test`.
+    """
+    return _split(positions, labels, max(1, round(VALIDATION_SHARE * len(positions))), seed)
+
+
+def _split(
+    positions: Positions, labels: Positions, held: int, seed: int
+) -> tuple[Positions, Positions]:
+    order = stratified_order(positions, labels, seed)
     return stratified_order(order[held:], labels, seed), order[:held]
 
 
@@ -63,7 +79,7 @@ def limited(
     classes = len(np.unique(labels[train]))
     pool = len(train) + len(validation)
     check_limit(limit, classes, pool)
-    wanted = max(classes, round(limit * len(validation) / pool))
+    wanted = max(1, round(limit * len(validation) / pool))
     held = min(wanted, len(validation), limit - classes)
     return np.sort(train[: limit - held]), np.sort(validation[:held])
 
