@@ -23,7 +23,9 @@ _TYPICAL_FEATURES = {
     "convnext_tiny": 300,
 }
 _SLOWER_IN_FLOAT32 = 3.0
+# Of the largest steps; the smallest take this long too.
 _TYPICAL_HEAD = 45_000.0
+_HEAD_STEP_SECONDS = 0.003
 # What training the last blocks does of the images that a frozen pass does in the same time.
 _TYPICAL_TRAINING = 0.25
 _START_SECONDS = 8.0
@@ -59,11 +61,13 @@ def estimate(recipe: Recipe, labelled: int, test: int) -> Estimate:
     if recipe.precision == "float32" or not processor.multiplies_bfloat16():
         typical /= _SLOWER_IN_FLOAT32
     speed = features_rate or typical
-    head_rate = known.get(rates.head_key(recipe))
+    head_rate = known.get(rates.head_key(recipe, labelled - validation))
     phases: dict[Phase, float] = {"data": _DATA_SECONDS, "features": pool / speed}
     if recipe.epochs:
         heads = 1 + len(tried_decays(recipe)) * recipe.sweep
-        phases["head"] = heads * labelled * recipe.epochs / (head_rate or _TYPICAL_HEAD)
+        step = max(recipe.head_batch(labelled - validation), 1)
+        typical_head = step / (_HEAD_STEP_SECONDS + step / _TYPICAL_HEAD)
+        phases["head"] = heads * labelled * recipe.epochs / (head_rate or typical_head)
     disk = images * len(pooled_names(row, recipe.pooled_layers)) * 400 * _FEATURE_BYTES
     measured = features_rate is not None and (head_rate is not None or recipe.epochs == 0)
     if recipe.fine_tune_blocks:

@@ -20,10 +20,15 @@ def features_key(recipe: Recipe) -> str:
     return f"features/{recipe.backbone}/{recipe.size}/{recipe.engine}/{recipe.precision}"
 
 
-def head_key(recipe: Recipe) -> str:
-    """Name the rate of head training, in images a second."""
+def head_key(recipe: Recipe, images: int) -> str:
+    """Name the rate of head training on so many images, in images a second.
+
+    A step of few images takes nearly as long as one of many, so the rates of steps that differ by
+    more than a factor of two are kept apart.
+    """
     parts = len(pooled_names(backbone(recipe.backbone), recipe.pooled_layers))
-    return f"head/{recipe.backbone}/{parts}/{recipe.head}/{recipe.hidden_units}"
+    step = recipe.head_batch(images).bit_length()
+    return f"head/{recipe.backbone}/{parts}/{recipe.head}/{recipe.hidden_units}/{step}"
 
 
 def fine_tune_key(recipe: Recipe) -> str:

@@ -233,7 +233,11 @@ class _Run:
             keep=self.breaks.keep(loop, "head", None),
         )
         epochs = fitted.epochs - (saved.reached.epoch if saved else 0)
-        rates.remember(rates.head_key(recipe), len(training) * epochs, time.monotonic() - started)
+        rates.remember(
+            rates.head_key(recipe, len(training)),
+            len(training) * epochs,
+            time.monotonic() - started,
+        )
         return fitted, loop
 
     def fine_tune(
