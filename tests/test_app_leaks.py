@@ -203,6 +203,8 @@ def test_of_a_path_the_last_part_stays(text: str, shown: str) -> None:
         ("Choose the weights `random`.", "Choose the weights `random`."),
         ("Put /srv/here/my_file.h5 there", r"Put …/my\_file.h5 there"),
         ("See `/srv/here/my_file.h5`.", "See `…/my_file.h5`."),
+        ("`tl log` and `a:b`, then `tl runs`", "`tl log` and \\`a\\:\u2060b\\`, then `tl runs`"),
+        ("a `b:c` and `d`", "a \\`b\\:\u2060c\\` and `d`"),
         ("of `*bold*` or [a](b)", r"of \`\*bold\*\` or \[a\](b)"),
     ],
 )

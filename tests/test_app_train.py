@@ -162,8 +162,9 @@ def test_what_would_change_nothing_is_said_before_the_click() -> None:
     assert page.button(key="start").disabled
 
 
-def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
-    page = open_page("1_Train")
+def test_a_folder_is_checked_before_the_click(tmp_path: Path, journal: Journal) -> None:
+    page = with_every_choice(open_page("1_Train"))
+    assert page.number_input(key="frozen_mobilenet_v2_epochs").value == 10
     page.segmented_control(key="train_data").set_value("folder:<path>").run()
     assert page.button(key="start").disabled
     assert not page.error
@@ -181,7 +182,10 @@ def test_a_folder_is_checked_before_the_click(tmp_path: Path) -> None:
     said = texts(calm(page))
     assert "16 pictures to train on and 4 to test on, in 2 classes." in said
     assert "Passed over: 1," in said
-    assert not page.button(key="start").disabled
+    # So few are trained on for longer, also where the field had been drawn for other data.
+    page.button(key="start").click().run()
+    (run,) = list_runs()
+    assert run.recipe.epochs == 300
 
 
 def test_the_time_it_takes_is_told_before_the_click() -> None:
@@ -248,7 +252,7 @@ def test_a_run_at_work_says_its_data_and_its_epoch() -> None:
         lock.release()
     assert "CIFAR-100" in texts(page)
     (bar,) = page.get("progress")
-    assert "Training the head · epoch 3 of 7 · 40%" in bar.proto.text
+    assert "Training the head · epoch 3 of 7 · 40 %" in bar.proto.text
 
 
 def test_why_a_run_failed_stands_where_its_figures_would() -> None:

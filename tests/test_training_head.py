@@ -41,7 +41,7 @@ class Heard(Progress):
         self.notes.append(text)
 
 
-def trained(recipe_choices: dict, seed: int = 0) -> tuple:
+def trained(recipe_choices: dict, seed: int = 0, keep_last: bool = False) -> tuple:
     import keras
 
     recipe = make_recipe(backbone="mobilenet_v2", seed=seed, **recipe_choices)
@@ -65,6 +65,7 @@ def trained(recipe_choices: dict, seed: int = 0) -> tuple:
         patience=recipe.early_stopping,
         seed=seed,
         progress=heard,
+        keep_last=keep_last,
     )
     return recipe, head, loop, fitted, heard, validation, (mean, variance)
 
@@ -164,6 +165,20 @@ class Diverging(Loop):
     def probabilities(self, examples: Examples, view: int = 0) -> np.ndarray:
         self.looks += 1
         return super().probabilities(examples, view) * (np.nan if self.looks > 2 else 1)
+
+
+def test_of_a_model_that_diverges_the_best_is_kept_and_not_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Worsening(Diverging):
+        def probabilities(self, examples: Examples, view: int = 0) -> np.ndarray:
+            found = super().probabilities(examples, view)
+            return np.roll(found, 1, axis=1) if self.looks == 2 else found
+
+    monkeypatch.setitem(globals(), "Loop", Worsening)
+    *_, fitted, heard, _, _ = trained({"epochs": 6, "batch_size": 64}, keep_last=True)
+    assert (fitted.best_epoch, fitted.epochs) == (1, 2)
+    assert not any("the last, was kept" in note for note in heard.notes)
 
 
 def test_a_model_that_diverges_is_not_the_best(monkeypatch: pytest.MonkeyPatch) -> None:

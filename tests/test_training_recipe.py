@@ -34,6 +34,7 @@ from tl_core.training.recipe import Recipe, make_recipe
         ({"sweep": True, "optimizer": "adam", "weight_decay": 0.0}, "sweep chooses"),
         ({"optimizer": "lion"}, "^optimizer is 'lion'; it must be 'adam', 'adamw' or 'sgd'.$"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**31}, "^seed is 2147483648; it must be at most 2147483647.$"),
     ],
 )
 def test_impossible_choices_are_refused_with_a_reason(choices: dict, said: str) -> None:

@@ -69,6 +69,8 @@ def fit_head(
 ) -> tuple[Fitted, list[np.ndarray], np.ndarray]:
     import keras
 
+    keep_last = bool(choices.get("keep_last"))
+    choices = {name: value for name, value in choices.items() if name != "keep_last"}
     recipe = make_recipe(backbone="mobilenet_v2", batch_size=64, seed=seed, **choices)
     keras.utils.set_random_seed(seed)
     training, validation = examples(1200), examples(400, seed=1)
@@ -96,6 +98,7 @@ def fit_head(
         patience=recipe.early_stopping,
         seed=seed,
         progress=heard,
+        keep_last=keep_last,
         saved=checkpoint.load("s"),
         keep=keep,
     )
@@ -108,6 +111,7 @@ def fit_head(
         {"epochs": 5, "head": "mlp", "hidden_units": 64, "batch_norm": True, "dropout": 0.5},
         {"epochs": 5, "optimizer": "sgd", "warmup_epochs": 1.0, "augmentation": ("flip",)},
         {"epochs": 40, "early_stopping": 2, "schedule": "constant"},
+        {"epochs": 5, "keep_last": True},
     ],
 )
 def test_a_fit_broken_off_again_and_again_is_the_unbroken_one_bit_for_bit(

@@ -138,8 +138,9 @@ def choose_fields(preset: str, backbones: list[str], dataset: str) -> dict[str, 
         "Every choice of the recipe", icon=":material/tune:", key="fields", on_change="rerun"
     )
     defaults = preset_choices(preset, first, _labelled(dataset))
-    # A preset may fill in another limit for other data.
-    key = "_".join(str(part) for part in (preset, first, defaults.get("limit")) if part)
+    # A preset may fill in another limit or more epochs for other data.
+    filled = (defaults.get("limit"), defaults.get("epochs"))
+    key = "_".join(str(part) for part in (preset, first, *filled) if part is not None)
     start_afresh_unless(key)
     # Some 30 widgets are much of what opening the page takes, and most readers leave them be.
     if expander.open:

@@ -127,7 +127,7 @@ def _progress(run: Run, ended: int) -> str:
     epoch = epoch_now(run, ended)
     if epoch is not None:
         parts.append(f"epoch {epoch[0]} of {epoch[1]}")
-    parts.append(f"{status.share:.0%}")
+    parts.append(f"{100 * status.share:.0f} %")
     if status.seconds_left is not None:
         parts.append(f"about {words.duration(status.seconds_left)} left")
     return " · ".join(parts)

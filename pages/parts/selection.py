@@ -107,7 +107,7 @@ def _say_what_is_missing(
     }
     if reasons:
         told = list(reasons.items())[:MOST]
-        lines = [f"- {words.said(name)}: {words.said(why)}" for name, why in told]
+        lines = [f"- {words.plain(name)}: {words.said(why)}" for name, why in told]
         st.warning(
             "This link also names runs that are not shown:\n" + "\n".join(lines),
             icon=":material/link_off:",

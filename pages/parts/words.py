@@ -39,9 +39,10 @@ RECORDED_BADGE = ":blue-badge[:material/inventory_2: recorded]"
 _MARKUP = re.compile(r"([\\`*_\[\]<>$~|&#]|^[-+=]|(?<=^\d)[.)]|:(?=\w))")
 # Icons, emoji and addresses are found in the text after its marks were taken away; a word joiner,
 # which nobody sees, keeps them apart.
-# A name or a command within a message, which has nothing to escape in it.
-_CODE = re.compile(r"\\`((?:[\w ./…-]|\\_)+)\\`")
 _FOUND_LATER = re.compile(r"(:(?=\w)|:(?=//)|@|www(?=\.))", re.IGNORECASE)
+# A name or a command between backticks, as `plain` leaves them, and one that has nothing to escape.
+_QUOTED = re.compile(r"\\`((?:(?!\\`).)+)\\`")
+_CODE = re.compile(r"(?:[\w ./…-]|\\_)+")
 
 
 def plain(text: str) -> str:
@@ -54,9 +55,12 @@ def said(text: str) -> str:
 
     What the message names in backticks is shown as code.
     """
-    return _CODE.sub(
-        lambda found: f"`{found[1].replace(chr(92), '')}`", plain(without_folders(text))
-    )
+    return _QUOTED.sub(_as_code, plain(without_folders(text)))
+
+
+def _as_code(found: re.Match[str]) -> str:
+    inside = found[1]
+    return f"`{inside.replace(chr(92), '')}`" if _CODE.fullmatch(inside) else found[0]
 
 
 def dot(backbone: str) -> str:

@@ -109,7 +109,7 @@ def _refuse_few(root: Path, found: Scan, pictures: Sequence[Picture]) -> None:
                     but += f" ({len(over):,} more passed over: {file})"
                 raise TransferLabError(
                     f"The class {name!r} has {count} pictures{but} in {folder / name}, expected "
-                    f"at least {least}, since training, validation and test set need one each; "
+                    f"at least {least}, to train, to validate and to test on; "
                     "add pictures, or remove the class."
                 )
 

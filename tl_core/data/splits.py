@@ -92,8 +92,8 @@ def check_limit(limit: int, classes: int, pool: int) -> None:
     """
     if limit < 2 * classes:
         raise TransferLabError(
-            f"limit is {limit:,}, but each of the {classes} classes needs at least one image to "
-            f"train on and one to validate on; raise it to {2 * classes:,} or more."
+            f"limit is {limit:,}, but each of the {classes} classes needs two images, to train and "
+            f"to validate on; raise it to {2 * classes:,} or more."
         )
     if limit > pool:
         raise TransferLabError(

@@ -30,7 +30,7 @@ def check_run(run: Run) -> None:
     if run.problem is not None:
         raise TransferLabError(f"The run cannot be read: {run.problem}")
     if run.active:
-        raise TransferLabError(f"The run says that it is {run.status.state}; it has not ended.")
+        raise TransferLabError(f"The run says that it is {run.status.said}; it has not ended.")
     outcome, evaluation = run.outcome, run.evaluation
     for document in (run.recipe, run.status, outcome, evaluation, *run.metrics()):
         if document is not None:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tl_core.evaluation.document import Proportion
 from tl_core.evaluation.reference import NOTEBOOK
 from tl_core.figures.look import blank, colour_of, inks, plain
-from tl_core.wording import percent
+from tl_core.wording import interval, percent
 
 # Pixels for the beginning of the first number of the axis below.
 _HALF_NUMBER = 20
@@ -67,7 +67,7 @@ def accuracy_bars(
         },
         text=[
             f"<b>{plain(bar.label)}</b><br>{percent(bar.accuracy.value)} "
-            f"({percent(bar.accuracy.low)} to {percent(bar.accuracy.high)})<br>"
+            f"({interval(bar.accuracy)})<br>"
             f"{bar.accuracy.n:,} test images"
             for bar in bars
         ],

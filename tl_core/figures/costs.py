@@ -18,7 +18,7 @@ from tl_core.figures.look import (
     plain,
     styles,
 )
-from tl_core.wording import percent
+from tl_core.wording import interval, percent
 
 # Costs further apart than this are drawn on a logarithmic axis.
 _WIDE = 6.0
@@ -73,7 +73,7 @@ def cost_scatter(
             marker={"color": style.colour, "symbol": style.symbol, "size": 12},
             text=[
                 f"<b>{plain(point.label)}</b><br>{percent(share.value)} "
-                f"({percent(share.low)} to {percent(share.high)})<br>"
+                f"({interval(share)})<br>"
                 f"{point.cost:,.3g} {kind.unit}"
             ],
             hovertemplate="%{text}<extra></extra>",

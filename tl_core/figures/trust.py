@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from tl_core.evaluation.calibration import Calibration
 from tl_core.evaluation.coverage import CoveragePoint
 from tl_core.figures.look import Style, blank, inks, plain, styles
-from tl_core.wording import percent
+from tl_core.wording import interval, percent
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def coverage_curves(runs: Sequence[Coverage], *, dark: bool = False) -> go.Figur
             },
             text=[
                 f"<b>{plain(run.label)}</b><br>{percent(point.accuracy.value)} "
-                f"({percent(point.accuracy.low)} to {percent(point.accuracy.high)}) right on "
+                f"({interval(point.accuracy)}) right on "
                 f"{percent(point.coverage)} of the pictures<br>"
                 f"confidence at least {percent(point.confidence)}"
                 for point in run.curve
@@ -155,7 +155,7 @@ def _draw_bins(
         text=[
             f"<b>{plain(label)}</b>{'<br>' + what if what else ''}<br>"
             f"sure to {percent(b.confidence)}, right in {percent(b.accuracy.value)}<br>"
-            f"({percent(b.accuracy.low)} to {percent(b.accuracy.high)}, "
+            f"({interval(b.accuracy)}, "
             f"{b.accuracy.n:,} pictures)<br>expected calibration error {percent(calibration.ece)}"
             for b in calibration.bins
         ],

@@ -98,7 +98,7 @@ def _data(outcome: Outcome) -> str:
             ("Data set", data.title),
             ("Classes", f"{len(data.class_names)}: {_few(data.class_names)}"),
             ("Training images", f"{data.train:,}"),
-            ("Validation images", f"{data.validation:,}; they chose the best epoch"),
+            ("Validation images", f"{data.validation:,}; not trained on"),
             ("Test images", f"{data.test:,}; used once, they chose nothing"),
             ("Pictures", f"{data.resolution}×{data.resolution} pixels"),
             ("Passed over", f"{len(data.skipped):,} files that could not be read"),
@@ -140,10 +140,10 @@ def _figures(outcome: Outcome, evaluation: Evaluation) -> str:
                 ("Macro F1", percent(evaluation.macro_f1)),
                 ("Log loss", f"{evaluation.loss:.3f} nats"),
                 (
-                    "Validation accuracy, by which the epoch was chosen",
+                    "Validation accuracy",
                     f"{percent(outcome.val_accuracy)} of {outcome.dataset.validation:,} images",
                 ),
-                ("Best epoch", f"{outcome.best_epoch} of {outcome.epochs}"),
+                ("Epoch kept", f"{outcome.best_epoch} of {outcome.epochs}"),
             ]
         ),
         "Hardest classes: " + _listed(_of_its_images(row) for row in ordered[:_SHOWN]),

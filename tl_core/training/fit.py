@@ -45,10 +45,10 @@ def fit(
 ) -> Fitted:
     """Train for `epochs` and leave the model with the weights of its best epoch.
 
-    `preference` says which is best, or it is the last with `keep_last`; `best` is what an earlier
-    phase reached, which the model as it comes in stands for. With `patience` above 0 the fit ends
-    after so many epochs without a better one. Epochs are numbered from `first_epoch`, and the order
-    of the images follows from `seed` and the epoch alone.
+    `preference` says which is best; with `keep_last` it is the last, if training gets there.
+    `best` is what an earlier phase reached, which the model as it comes in stands for. With
+    `patience` above 0 the fit ends after so many epochs without a better one. Epochs are numbered
+    from `first_epoch`, and the order of the images follows from `seed` and the epoch alone.
 
     With `saved`, which `keep` was given in a fit like this one, it goes on from there and ends as
     that one would have. `keep` is called after the last epoch and after others, at most once a
@@ -114,7 +114,8 @@ def fit(
             break
         last = epoch
         reached = Fitted(epoch, epoch, val_loss, val_accuracy)
-        if best is None or keep_last or rank(reached) > rank(best):
+        at_the_end = epoch == first_epoch + epochs - 1
+        if best is None or (keep_last and at_the_end) or rank(reached) > rank(best):
             best = reached
             weights = loop.model.get_weights()
         progress.epoch(
@@ -133,7 +134,7 @@ def fit(
             keep(epoch, best, None if best.best_epoch == epoch else tuple(weights))
             kept = time.monotonic()
     assert best is not None and weights is not None
-    if keep_last:
+    if keep_last and best.best_epoch == first_epoch + epochs - 1:
         progress.note(
             f"Epoch {best.best_epoch}, the last, was kept: {len(validation)} validation images are "
             "too few to tell which is best."

@@ -100,8 +100,8 @@ class Recipe(BaseModel):
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         0,
         description="Stop after so many epochs without a better one on validation; 0: never. "
-        "The best epoch is kept in any case, but of fewer than 400 validation images the last one, "
-        "unless the rate is constant or training stops early.",
+        "The best epoch is kept in any case; of the head, with fewer than 400 validation images, "
+        "the last one, unless the rate is constant or training may stop early.",
     )
     fine_tune_blocks: Annotated[int, Field(ge=0)] = Field(
         0, description="How many of the backbone's last blocks are trained too."

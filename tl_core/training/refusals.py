@@ -4,10 +4,10 @@ from typing import Any
 
 # By pydantic's name of the error; the braces are what it says of the field.
 _EXPECTED = {
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "more than {gt:.15g}",
+    "greater_than_equal": "at least {ge:.15g}",
+    "less_than": "less than {lt:.15g}",
+    "less_than_equal": "at most {le:.15g}",
     "literal_error": "{expected}",
     "int_type": "a whole number",
     "int_parsing": "a whole number",

@@ -71,7 +71,7 @@ def prepare() -> Thread:
 def train(
     recipe: Recipe, dataset: Dataset, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Trained:
-    """Train as `recipe` says on the training images, choosing the best epoch by validation.
+    """Train as `recipe` says on the training images; validation chooses the epoch if it can.
 
     The test images are not looked at; `Trained.answer` does that, once, afterwards. What was
     reached is kept in `checkpoint`; what that holds already is gone on from, and leads to the same

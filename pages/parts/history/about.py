@@ -71,7 +71,7 @@ def _outcome(run: Run, runs: list[Run]) -> None:
         if skipped:
             with st.expander(f"Files passed over: {len(skipped):,}", icon=":material/block:"):
                 for name in skipped[:_MOST_SKIPPED]:
-                    st.caption(words.said(name))
+                    st.caption(words.plain(without_folders(name)))
     with st.expander("Recipe", icon=":material/tune:"):
         chosen = run.recipe.model_dump(mode="json", exclude={"version"}, exclude_defaults=True)
         table(
