@@ -154,7 +154,7 @@ def test_coverage_is_drawn_as_it_was_computed():
     assert band.x == (*line.x, *reversed(line.x))
     expected = [high for _, high in bounds] + [low for low, _ in reversed(bounds)]
     assert band.y == pytest.approx(expected)
-    assert "75.0 % (30.1 % to 95.4 %) right on 100.0 %" in line.text[-1]
+    assert "75.0 % (30.1–95.4 %) right on 100.0 %" in line.text[-1]
 
 
 def test_seeds_are_dots_with_their_mean_and_spread():

@@ -28,7 +28,7 @@ from tl_core.training.arithmetic import ONEDNN
 from tl_core.training.recipe import make_recipe
 
 SMALL = (
-    *("--dataset", "demo", "--weights", "random", "--limit", "400"),
+    *("--dataset", "demo", "--weights", "random", "--limit", "1000"),
     *("--input-size", "32", "--epochs", "2"),
 )
 

@@ -76,9 +76,9 @@ def test_a_run_without_results_can_travel_too(tmp_path: Path, state) -> None:
         queue.resume(back)
 
 
-@pytest.mark.parametrize("state", ["queued", "running"])
-def test_a_run_that_has_not_ended_is_not_sent(tmp_path: Path, state) -> None:
-    with pytest.raises(TransferLabError, match=f"is {state}; it can be exported when it has ended"):
+@pytest.mark.parametrize(("state", "said"), [("queued", "waiting"), ("running", "training")])
+def test_a_run_that_has_not_ended_is_not_sent(tmp_path: Path, state, said) -> None:
+    with pytest.raises(TransferLabError, match=f"is {said}; it can be exported when it has ended"):
         export_run(write_run(state=state), tmp_path / "run.zip")
     assert not list(tmp_path.glob("*.zip"))
 

@@ -79,10 +79,13 @@ def test_a_resumed_run_waits_behind_the_others_and_keeps_what_it_has(journal):
     queue.stop(first)
 
 
-@pytest.mark.parametrize("state", ["finished", "queued", "running"])
-def test_only_a_run_that_ended_too_early_is_resumed(state):
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("finished", "finished"), ("queued", "waiting"), ("running", "training")],
+)
+def test_only_a_run_that_ended_too_early_is_resumed(state, said):
     run = write_run(state=state)
-    with pytest.raises(TransferLabError, match=f"is {state}; there is nothing to resume"):
+    with pytest.raises(TransferLabError, match=f"is {said}; there is nothing to resume"):
         queue.resume(run)
     assert get_run(run.id).status.state == state
 
