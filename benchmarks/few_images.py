@@ -3,10 +3,11 @@
     TL_DATA_DIR=… TL_WEIGHTS_DIR=… python benchmarks/few_images.py [BACKBONE] [--seeds 5] [--json]
 
 Some pictures of each of some classes of CIFAR-100 stand for a small collection; a tenth of them is
-its validation. One side is the preset `frozen` as it takes so
-few. The other takes them as if they were many: ten epochs, of which validation chooses the one with
-the lowest loss. Both sides see the same pictures and features and differ in nothing else. A seed
-decides which pictures, the first weights and the order; all test images of the classes are named.
+its validation. One side is the preset `frozen` as it takes so few. The other takes them as if they
+were many: ten epochs, of which validation chooses the one with the lowest loss. Both sides see the
+same pictures and features and differ in nothing else. A seed decides which pictures, the first
+weights and the order; all test images of the classes are named. The interval is Student's t over
+the seeds.
 """
 
 import argparse

@@ -146,8 +146,8 @@ def fit(
 def tell_epochs_apart(images: int) -> bool:
     """Return whether so many validation images can choose between epochs of a falling rate.
 
-    Of 4 to 120 the best epoch by loss was on average 0.1 to 5 points worse than the last one,
-    which has the smallest steps behind it; of 400 it was as good.
+    The last epoch has the smallest steps behind it. With fewer images the one they like best was
+    worse than it on average: `benchmarks/few_images.py`.
     """
     return images >= _ENOUGH_TO_CHOOSE
 

@@ -22,8 +22,8 @@ from tl_core.training.recipe import Recipe
 
 COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 450)
 
-# Steps of a head on so many images or fewer: fewer cost up to half a point where labels are few,
-# and more take most of the minute where they are many, for a fifth of a point.
+# Steps of a head on so many images or fewer: fewer cost accuracy where labels are few, more take
+# most of the minute where they are many.
 _STEPS = ((1_000, 400), (10_000, 300), (None, 200))
 
 # A small head leaves a processor idle most of the time, and to make one takes as long as to train

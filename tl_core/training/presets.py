@@ -54,9 +54,8 @@ PRESETS: dict[str, Preset] = {
 DEFAULT_PRESET = "frozen"
 _QUICK_LIMIT = 10_000
 _EPOCHS = 10
-# Where ten epochs see fewer images in all, a head gains by more of them: on joined layers half a
-# point to three points with 100 to 1,000 images, on the last layer one to seven with 100 or fewer,
-# while with 500 it learns them by heart.
+# Where ten epochs see fewer images in all, a head on joined layers gains by more of them
+# (`benchmarks/few_images.py`). One on the last layer soon learns its images by heart.
 _FEWEST_SEEN = 20_000
 _FEWEST_SEEN_BY_LAST = 5_000
 _MOST_EPOCHS = 300
@@ -79,32 +78,29 @@ def preset_choices(
         limited = labelled is None or labelled > _QUICK_LIMIT
         limit = {"limit": _QUICK_LIMIT} if limited else {}
         return choices | limit | _longer(labelled, _FEWEST_SEEN_BY_LAST) | {"pooled_layers": "last"}
-    longer = _longer(labelled, _FEWEST_SEEN)
+    if preset != "notebook":
+        choices |= _longer(labelled, _FEWEST_SEEN)
     # Twice the features need twice the decay. Dense networks keep to averages: where the processor
     # has no bfloat16 they run in integers, twice as fast, which do not give deviations rightly.
     spread = {} if row.dense else {"pooled_layers": "spread", "weight_decay": 4.0}
     if preset == "frozen":
-        return choices | longer | spread
+        return choices | spread
     if preset == "mirrored":
         # Training on mirror images too would add nothing to what averaging over them brings.
-        return choices | longer | spread | {"test_views": True}
+        return choices | spread | {"test_views": True}
     if preset == "fine-tune":
-        return (
-            choices
-            | longer
-            | {
-                "augmentation": ("flip",),
-                "test_views": True,
-                "dropout": 0.3,
-                "label_smoothing": 0.1,
-                "fine_tune_blocks": row.fine_tune_blocks,
-                "fine_tune_epochs": 12,
-                "fine_tune_rate": 5e-4,
-                "fine_tune_batch_size": 128,
-                "fine_tune_mixup": 0.2,
-                "fine_tune_shift": 1,
-            }
-        )
+        return choices | {
+            "augmentation": ("flip",),
+            "test_views": True,
+            "dropout": 0.3,
+            "label_smoothing": 0.1,
+            "fine_tune_blocks": row.fine_tune_blocks,
+            "fine_tune_epochs": 12,
+            "fine_tune_rate": 5e-4,
+            "fine_tune_batch_size": 128,
+            "fine_tune_mixup": 0.2,
+            "fine_tune_shift": 1,
+        }
     if preset == "notebook":
         choices |= {
             "input_size": max(32, row.smallest_size),
